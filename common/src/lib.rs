@@ -1,0 +1,18 @@
+//! What master, minion and their command lines share. Knows no daemon.
+
+pub mod call;
+pub mod channel;
+pub mod crypto;
+pub mod diag;
+pub mod files;
+pub mod functions;
+pub mod ids;
+pub mod output;
+pub mod pillar;
+pub mod proto;
+pub mod render;
+pub mod state;
+pub mod target;
+pub mod transport;
+pub mod value;
+pub mod yaml;

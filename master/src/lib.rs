@@ -1,0 +1,1 @@
+//! The master: keys, jobs, returns, files and pillar of a fleet.

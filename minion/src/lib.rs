@@ -1,0 +1,3 @@
+//! The minion: verifies and runs jobs, keeps their returns until the master has them, applies states.
+
+pub mod cx;

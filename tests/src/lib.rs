@@ -1,0 +1,1 @@
+//! Harness, conformance runner, swarm and benchmarks.
