@@ -439,12 +439,15 @@ mod tests {
         )
         .unwrap();
         assert_eq!((bound.name.as_str(), bound.count, bound.more.len(), bound.options.len()), ("a", 7, 1, 1));
+        assert_eq!(bound.type_, None);
         assert_eq!(Every::ROWS[2].name, "type");
         assert_eq!(Every::ROWS[1].default, Some("3"));
     }
 
     #[test]
     fn says_what_does_not_fit() {
+        let fits = Strict::bind("t.f", Arguments::positional(["a"])).unwrap();
+        assert_eq!((fits.name.as_str(), fits.test), ("a", false));
         let say = |arguments| Strict::bind("t.f", arguments).unwrap_err().to_string();
         assert_eq!(say(Arguments::default()), "t.f needs the argument 'name'");
         assert_eq!(
