@@ -1,1 +1,3 @@
 //! Harness, conformance runner, swarm and benchmarks.
+
+pub mod conformance;

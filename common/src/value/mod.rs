@@ -4,6 +4,7 @@
 //! (`1 == 1.0 == True`), because trees were written against it; [`Value::identical`] tells them apart.
 
 mod convert;
+pub mod json_load;
 mod map;
 mod number;
 mod serde_impl;
