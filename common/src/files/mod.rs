@@ -1,6 +1,10 @@
 //! The files of state and pillar trees, whoever keeps them: a disk, the master over a session, a test.
 
+mod roots;
+
 use std::sync::Arc;
+
+pub use roots::Roots;
 
 /// What is known of a file without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
