@@ -63,18 +63,19 @@ impl Roots {
         Ok(None)
     }
 
-    fn walk(&self, environment: &str, prefix: &str) -> Result<Listing, FileError> {
+    /// All files and all directories below the part of the tree the prefix points into.
+    fn walk(&self, environment: &str, prefix: &str) -> Result<(BTreeSet<String>, BTreeSet<String>), FileError> {
         let roots = self.directories_of(environment)?;
         let homes: Vec<PathBuf> = roots.iter().filter_map(|root| fs::canonicalize(root).ok()).collect();
-        // Only the directory the prefix points into has to be walked.
         let start = prefix.rsplit_once('/').map_or("", |(directory, _)| directory);
         let start = if start.is_empty() { "" } else { clean(start)? };
         let mut listing = Listing { homes: &homes, files: BTreeSet::new(), directories: BTreeSet::new() };
         for home in &homes {
-            listing.visit(&home.join(start), start, &mut HashSet::new());
+            if let Some(real) = listing.inside(&home.join(start)) {
+                listing.visit(&real, start, &mut HashSet::new());
+            }
         }
-        let Listing { files, directories, .. } = listing;
-        Ok(Listing { homes: &[], files, directories })
+        Ok((listing.files, listing.directories))
     }
 }
 
@@ -84,11 +85,11 @@ impl FileSource for Roots {
     }
 
     fn list(&self, environment: &str, prefix: &str) -> Result<Vec<String>, FileError> {
-        Ok(starting_with(self.walk(environment, prefix)?.files, prefix))
+        Ok(starting_with(self.walk(environment, prefix)?.0, prefix))
     }
 
     fn directories(&self, environment: &str, prefix: &str) -> Result<Vec<String>, FileError> {
-        Ok(starting_with(self.walk(environment, prefix)?.directories, prefix))
+        Ok(starting_with(self.walk(environment, prefix)?.1, prefix))
     }
 
     fn stat(&self, environment: &str, path: &str) -> Result<Option<FileStat>, FileError> {
@@ -119,6 +120,11 @@ struct Listing<'r> {
 }
 
 impl Listing<'_> {
+    /// The real place of a path, unless it is outside of the roots.
+    fn inside(&self, path: &Path) -> Option<PathBuf> {
+        fs::canonicalize(path).ok().filter(|real| self.homes.iter().any(|home| real.starts_with(home)))
+    }
+
     /// Walks one directory; `above` holds the directories on the way down, so that links in a circle end.
     fn visit(&mut self, directory: &Path, relative: &str, above: &mut HashSet<(u64, u64)>) {
         let Ok(metadata) = fs::metadata(directory) else { return };
@@ -130,9 +136,9 @@ impl Listing<'_> {
             let Ok(name) = entry.file_name().into_string() else { continue };
             let path = if relative.is_empty() { name } else { format!("{relative}/{name}") };
             let real = match entry.file_type() {
-                Ok(kind) if kind.is_symlink() => match fs::canonicalize(entry.path()) {
-                    Ok(real) if self.homes.iter().any(|home| real.starts_with(home)) => real,
-                    _ => continue,
+                Ok(kind) if kind.is_symlink() => match self.inside(&entry.path()) {
+                    Some(real) => real,
+                    None => continue,
                 },
                 Ok(_) => entry.path(),
                 Err(_) => continue,
@@ -277,12 +283,14 @@ mod tests {
         symlink("x.sls", a.join("near")).unwrap();
         symlink(dir.path().join("b/sub"), a.join("other")).unwrap();
         symlink("..", a.join("empty/circle")).unwrap();
+        symlink("../..", a.join("empty/up")).unwrap();
         assert_eq!(text(&roots, "out"), None);
         assert_eq!(text(&roots, "out-absolute"), None);
         assert_eq!(text(&roots, "near").as_deref(), Some("first"));
         assert_eq!(text(&roots, "other/y").as_deref(), Some("y"));
         assert_eq!(roots.stat("base", "near").unwrap().unwrap().link.as_deref(), Some("x.sls"));
         assert_eq!(roots.list("base", "").unwrap(), ["near", "other/y", "sub/y", "x.sls"]);
+        assert!(roots.list("base", "empty/up/").unwrap().is_empty());
     }
 
     #[test]
