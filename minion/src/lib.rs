@@ -1,3 +1,4 @@
 //! The minion: verifies and runs jobs, keeps their returns until the master has them, applies states.
 
 pub mod cx;
+pub mod system;

@@ -1,0 +1,179 @@
+//! Files: bounded reads and writes that appear whole, with their final mode and owner, or not at all.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+/// What went wrong with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum FileFault {
+    /// The system refused.
+    #[error("{}: {}", .path.display(), plain(.source))]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is larger than what is read into memory.
+    #[error("{}: larger than {limit} bytes", .path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
+    },
+}
+
+/// The text of a system error without Rust's `(os error N)`.
+pub fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+impl FileFault {
+    /// Wraps a system error with its path.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+
+    /// True when the file (or a directory on the way) is not there.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if matches!(source.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory))
+    }
+}
+
+/// When a write counts as kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sync {
+    /// The caller syncs later (one `syncfs` at the end of a state run).
+    #[default]
+    Later,
+    /// File and directory are on disk when the write returns.
+    Now,
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Default)]
+pub struct WriteOptions {
+    /// Permission bits; `None`: those of the file that is replaced, else 0644 without the umask's bits.
+    pub mode: Option<u32>,
+    /// Owner; `None`: that of the file that is replaced, else our own.
+    pub uid: Option<u32>,
+    /// Group; as `uid`.
+    pub gid: Option<u32>,
+    /// When it must be on disk.
+    pub sync: Sync,
+}
+
+/// Writes `content` to `path` through a temporary file of the same directory and a rename.
+///
+/// Mode and owner are set before the name appears. A symbolic link at `path` is replaced, not followed.
+pub fn write_atomic(path: &Path, content: &[u8], options: &WriteOptions) -> Result<(), FileFault> {
+    write_atomic_with(path, options, |file| file.write_all(content))
+}
+
+/// As [`write_atomic`], with the content written by `fill`.
+pub fn write_atomic_with(
+    path: &Path,
+    options: &WriteOptions,
+    fill: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+) -> Result<(), FileFault> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let former = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file);
+    let mode = options.mode.or_else(|| former.as_ref().map(|meta| meta.mode() & 0o7777)).unwrap_or(0o644 & !umask());
+    let uid = options.uid.or_else(|| former.as_ref().map(MetadataExt::uid));
+    let gid = options.gid.or_else(|| former.as_ref().map(MetadataExt::gid));
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".fleet-")
+        .tempfile_in(parent)
+        .map_err(|source| FileFault::Io { path: path.to_owned(), source: source.kind().into() })?;
+    let file = temporary.as_file_mut();
+    let written = fill(file).and_then(|()| settle(file, uid, gid, mode, options.sync));
+    written.map_err(FileFault::io(path))?;
+    temporary.persist(path).map_err(|error| FileFault::Io { path: path.to_owned(), source: error.error })?;
+    if options.sync == Sync::Now {
+        std::fs::File::open(parent).and_then(|directory| directory.sync_all()).map_err(FileFault::io(parent))?;
+    }
+    Ok(())
+}
+
+fn settle(file: &std::fs::File, uid: Option<u32>, gid: Option<u32>, mode: u32, sync: Sync) -> std::io::Result<()> {
+    let now = file.metadata()?;
+    if uid.is_some_and(|uid| uid != now.uid()) || gid.is_some_and(|gid| gid != now.gid()) {
+        fchown(file, uid, gid)?;
+    }
+    // After chown, which clears the set-user-id bits.
+    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    if sync == Sync::Now { file.sync_all() } else { Ok(()) }
+}
+
+/// Reads a whole file that has at most `limit` bytes; a file that grows meanwhile is refused as well.
+pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileFault> {
+    let file = std::fs::File::open(path).map_err(FileFault::io(path))?;
+    let size = file.metadata().map_err(FileFault::io(path))?.len();
+    let mut content = Vec::with_capacity(usize::try_from(size.min(limit)).unwrap_or(0));
+    file.take(limit.saturating_add(1)).read_to_end(&mut content).map_err(FileFault::io(path))?;
+    if content.len() as u64 > limit {
+        return Err(FileFault::TooLarge { path: path.to_owned(), limit });
+    }
+    Ok(content)
+}
+
+/// A small text file of the kernel or of `/etc`, trimmed; `None` when it cannot be read.
+pub fn read_line(path: impl AsRef<Path>) -> Option<String> {
+    let bytes = read_bounded(path.as_ref(), 1 << 20).ok()?;
+    Some(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+/// The umask of this process, without changing it (from `/proc`, since asking the kernel sets it).
+pub fn umask() -> u32 {
+    let status = read_line("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    mask.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).unwrap_or(0o022)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_keeps_mode_and_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        write_atomic(&path, b"one", &WriteOptions { mode: Some(0o640), ..WriteOptions::default() }).unwrap();
+        write_atomic(&path, b"two", &WriteOptions { sync: Sync::Now, ..WriteOptions::default() }).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_former_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "kept").unwrap();
+        let fault = write_atomic_with(&path, &WriteOptions::default(), |_| Err(std::io::Error::other("no space")));
+        assert_eq!(fault.unwrap_err().to_string(), format!("{}: no space", path.display()));
+        assert_eq!(std::fs::read(&path).unwrap(), b"kept");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_read_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, [0; 10]).unwrap();
+        assert_eq!(read_bounded(&path, 10).unwrap().len(), 10);
+        assert!(matches!(read_bounded(&path, 9), Err(FileFault::TooLarge { limit: 9, .. })));
+        assert!(matches!(read_bounded(Path::new("/dev/zero"), 100), Err(FileFault::TooLarge { .. })));
+        assert!(read_bounded(&dir.path().join("b"), 9).unwrap_err().is_missing());
+    }
+}

@@ -1,0 +1,11 @@
+//! The seam to the machine: processes, files, accounts, and what kind of system this is.
+//!
+//! Nothing here knows jobs, states or Salt's argument names.
+
+pub mod command;
+pub mod fs;
+pub mod platform;
+mod process;
+pub mod user;
+
+pub use process::signal_session;
