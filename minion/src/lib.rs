@@ -1,5 +1,5 @@
 //! The minion: verifies and runs jobs, keeps their returns until the master has them, applies states.
 
 pub mod cx;
-pub mod system;
 pub mod journal;
+pub mod system;
