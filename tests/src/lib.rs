@@ -1,3 +1,4 @@
 //! Harness, conformance runner, swarm and benchmarks.
 
 pub mod conformance;
+pub mod harness;

@@ -1,0 +1,89 @@
+//! Set-up of `tracing` for all programs: where lines go, from which level, as text or JSON.
+//!
+//! Secrets cannot get here: `Secret` has no printed form.
+
+use std::fs::OpenOptions;
+use std::io::IsTerminal;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use crate::diag::Diagnostic;
+
+/// Where a program's log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogOptions {
+    /// Level name of the reference: quiet, critical, error, warning, info, debug, trace, garbage, all.
+    pub level: String,
+    /// A file (created 0640, appended to) instead of stderr.
+    pub file: Option<PathBuf>,
+    /// One JSON object a line instead of text.
+    pub json: bool,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self { level: "warning".to_owned(), file: None, json: false }
+    }
+}
+
+const LEVELS: &[(&str, LevelFilter)] = &[
+    ("quiet", LevelFilter::OFF),
+    ("critical", LevelFilter::ERROR),
+    ("error", LevelFilter::ERROR),
+    ("warning", LevelFilter::WARN),
+    ("info", LevelFilter::INFO),
+    ("profile", LevelFilter::DEBUG),
+    ("debug", LevelFilter::DEBUG),
+    ("trace", LevelFilter::TRACE),
+    ("garbage", LevelFilter::TRACE),
+    ("all", LevelFilter::TRACE),
+];
+
+/// The filter of a level name.
+pub fn level(name: &str) -> Result<LevelFilter, Diagnostic> {
+    let wanted = name.to_ascii_lowercase();
+    LEVELS.iter().find(|(known, _)| *known == wanted).map(|(_, filter)| *filter).ok_or_else(|| {
+        let known: Vec<&str> = LEVELS.iter().map(|(known, _)| *known).collect();
+        Diagnostic::user(format!("'{name}' is not a log level"))
+            .did_you_mean(&wanted, known.iter().copied())
+            .help(format!("levels: {}", known.join(", ")))
+    })
+}
+
+/// Starts logging for this process. Called once, by a program's `main`; a second call changes nothing.
+pub fn start(options: &LogOptions) -> Result<(), Diagnostic> {
+    let filter = level(&options.level)?;
+    if filter == LevelFilter::OFF {
+        return Ok(());
+    }
+    let (writer, terminal) = match &options.file {
+        None => (BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
+        Some(path) => {
+            let file = OpenOptions::new().create(true).append(true).mode(0o640).open(path);
+            let file = file.map_err(|error| {
+                Diagnostic::config(format!("the log file {} cannot be opened: {error}", path.display()))
+            })?;
+            (BoxMakeWriter::new(Mutex::new(file)), false)
+        }
+    };
+    let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let builder = tracing_subscriber::fmt().with_max_level(filter).with_writer(writer).with_ansi(color);
+    // A second start in one process (tests) keeps the first subscriber.
+    let _ = if options.json { builder.json().try_init() } else { builder.with_target(false).try_init() };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn level_names_are_the_references() {
+        assert_eq!(level("Warning").unwrap(), LevelFilter::WARN);
+        assert!(level("wraning").unwrap_err().to_string().contains("did you mean 'warning'?"));
+    }
+}

@@ -1,0 +1,6 @@
+base:
+  '*':
+    - site
+  'G@os:CentOS':
+    - match: compound
+    - site.data

@@ -1,0 +1,4 @@
+# Which states a minion gets. `saltctl '*' state.highstate` applies what this file says.
+base:
+  '*':
+    - demo

@@ -1,0 +1,248 @@
+//! One master and any number of minions, each a process with its own directory.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use super::process::{Finished, program, wait_until};
+
+/// How a fleet differs from the usual one.
+#[derive(Debug, Clone, Default)]
+pub struct FleetOptions {
+    /// Lines added to the master's configuration.
+    pub master_config: String,
+    /// Directory of state files; the fleet's own empty one when not given.
+    pub states: Option<PathBuf>,
+    /// Directory of pillar files; the fleet's own empty one when not given.
+    pub pillar: Option<PathBuf>,
+}
+
+/// A master and its minions.
+pub struct Fleet {
+    dir: PathBuf,
+    keep: bool,
+    /// Port of the publish socket.
+    pub publish_port: u16,
+    /// Port of the request socket.
+    pub request_port: u16,
+    master: Option<Child>,
+    minions: BTreeMap<String, Child>,
+}
+
+/// How long a daemon may take to get ready before a test fails.
+const READY: Duration = Duration::from_secs(20);
+
+impl Fleet {
+    /// Lays the directories and the master's configuration out; nothing runs yet.
+    pub fn new(options: &FleetOptions) -> Self {
+        let dir =
+            tempfile::Builder::new().prefix("fleet-").tempdir().expect("a temporary directory can be made").keep();
+        Self::in_dir(dir, options)
+    }
+
+    /// As [`Fleet::new`], in a given directory.
+    pub fn in_dir(dir: PathBuf, options: &FleetOptions) -> Self {
+        let (publish_port, request_port) = free_ports();
+        let fleet = Self { dir, keep: false, publish_port, request_port, master: None, minions: BTreeMap::new() };
+        let states = options.states.clone().unwrap_or_else(|| fleet.dir.join("srv/salt"));
+        let pillar = options.pillar.clone().unwrap_or_else(|| fleet.dir.join("srv/pillar"));
+        for folder in [&states, &pillar, &fleet.master_config_dir()] {
+            fs::create_dir_all(folder).expect("directories can be made");
+        }
+        let config = format!(
+            "interface: 127.0.0.1\npublish_port: {publish_port}\nret_port: {request_port}\nroot_dir: {}\n\
+             file_roots:\n  base:\n    - {}\npillar_roots:\n  base:\n    - {}\n{}\n",
+            fleet.dir.join("master").display(),
+            states.display(),
+            pillar.display(),
+            options.master_config,
+        );
+        fs::write(fleet.master_config_dir().join("master"), config).expect("the configuration can be written");
+        fleet
+    }
+
+    /// The fleet's directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Directory of the master's configuration.
+    pub fn master_config_dir(&self) -> PathBuf {
+        self.dir.join("etc-master")
+    }
+
+    /// Directory of a minion's configuration.
+    pub fn minion_config_dir(&self, id: &str) -> PathBuf {
+        self.dir.join("etc-minions").join(id)
+    }
+
+    /// A minion's `root_dir`.
+    pub fn minion_root(&self, id: &str) -> PathBuf {
+        self.dir.join("minions").join(id)
+    }
+
+    /// Leaves everything running and on disk when dropped.
+    pub fn keep(&mut self) {
+        self.keep = true;
+    }
+
+    /// Starts the master and waits until it answers on its socket.
+    pub fn start_master(&mut self) {
+        self.spawn_master();
+        let ready = wait_until(READY, || (self.key(&["-L"]).status == 0 && self.master_listens()).then_some(()));
+        assert!(ready.is_some(), "the master is not ready:\n{}", self.log("master"));
+    }
+
+    /// Starts the master and returns at once.
+    pub fn spawn_master(&mut self) {
+        let child = self.daemon("saltmaster", &self.master_config_dir(), "master");
+        self.master = Some(child);
+    }
+
+    fn master_listens(&self) -> bool {
+        std::net::TcpStream::connect(("127.0.0.1", self.request_port)).is_ok()
+    }
+
+    /// Starts a minion with further configuration lines and returns at once.
+    pub fn start_minion(&mut self, id: &str, config: &str) {
+        let folder = self.minion_config_dir(id);
+        fs::create_dir_all(&folder).expect("directories can be made");
+        let text = format!(
+            "id: {id}\nmaster: 127.0.0.1\nmaster_port: {}\npublish_port: {}\nroot_dir: {}\n{config}\n",
+            self.request_port,
+            self.publish_port,
+            self.minion_root(id).display(),
+        );
+        fs::write(folder.join("minion"), text).expect("the configuration can be written");
+        self.restart_minion(id);
+    }
+
+    /// Starts a minion again whose configuration is there.
+    pub fn restart_minion(&mut self, id: &str) {
+        let child = self.daemon("saltminion", &self.minion_config_dir(id), id);
+        self.minions.insert(id.to_owned(), child);
+    }
+
+    fn daemon(&self, name: &str, config: &Path, log: &str) -> Child {
+        let file =
+            fs::OpenOptions::new().create(true).append(true).open(self.log_path(log)).expect("a log can be opened");
+        let copy = file.try_clone().expect("a log can be shared");
+        let mut command = Command::new(program(name));
+        command.arg("-c").arg(config).args(["-l", "debug"]).env("NO_COLOR", "1");
+        command.stdin(Stdio::null()).stdout(file).stderr(copy).process_group(0);
+        command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"))
+    }
+
+    fn log_path(&self, who: &str) -> PathBuf {
+        self.dir.join(format!("{who}.log"))
+    }
+
+    /// What a daemon logged so far (`master` or a minion's id).
+    pub fn log(&self, who: &str) -> String {
+        fs::read_to_string(self.log_path(who)).unwrap_or_default()
+    }
+
+    /// Waits until the keys of these minions are there, then accepts all.
+    pub fn accept(&self, ids: &[&str]) {
+        self.wait_for_keys(ids);
+        let accepted = self.key(&["-A", "-y"]);
+        assert_eq!(accepted.status, 0, "{accepted:?}");
+    }
+
+    /// Waits until the keys of these minions are there.
+    pub fn wait_for_keys(&self, ids: &[&str]) {
+        let all = wait_until(READY, || {
+            let listed = self.key(&["-L", "--out", "json"]);
+            ids.iter().all(|id| listed.stdout.contains(&format!("\"{id}\""))).then_some(())
+        });
+        assert!(all.is_some(), "keys of {ids:?} did not come:\n{}\n{}", self.key(&["-L"]).stdout, self.log(ids[0]));
+    }
+
+    /// Waits until these minions answer a ping.
+    pub fn wait_for(&self, ids: &[&str]) {
+        let answered = wait_until(READY, || {
+            let ping = self.ctl(&["-L", &ids.join(","), "test.ping", "--out", "json", "--static", "-t", "1"]);
+            (ping.status == 0).then_some(())
+        });
+        assert!(answered.is_some(), "{ids:?} do not answer:\n{}\n{}", self.log("master"), self.log(ids[0]));
+    }
+
+    /// `saltctl` with the fleet's configuration, ready to run.
+    pub fn ctl_command(&self, args: &[&str]) -> Command {
+        self.command("saltctl", &self.master_config_dir(), args)
+    }
+
+    /// Runs `saltctl`.
+    pub fn ctl(&self, args: &[&str]) -> Finished {
+        Finished::of(&mut self.ctl_command(args))
+    }
+
+    /// Runs `keyctl`.
+    pub fn key(&self, args: &[&str]) -> Finished {
+        Finished::of(&mut self.command("keyctl", &self.master_config_dir(), args))
+    }
+
+    /// Runs `saltcall` as a minion.
+    pub fn call(&self, id: &str, args: &[&str]) -> Finished {
+        Finished::of(&mut self.command("saltcall", &self.minion_config_dir(id), args))
+    }
+
+    fn command(&self, name: &str, config: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(program(name));
+        command.arg("-c").arg(config).args(args).env("NO_COLOR", "1").stdin(Stdio::null());
+        command
+    }
+
+    /// Process id of the master (`master`) or of a minion.
+    pub fn pid(&self, who: &str) -> u32 {
+        let child = if who == "master" { self.master.as_ref() } else { self.minions.get(who) };
+        child.unwrap_or_else(|| panic!("{who} does not run")).id()
+    }
+
+    /// Sends a signal to a daemon.
+    pub fn signal(&self, who: &str, signal: Signal) {
+        let pid = Pid::from_raw(self.pid(who) as i32).expect("a process id is not zero");
+        kill_process(pid, signal).unwrap_or_else(|error| panic!("{who}: {error}"));
+    }
+
+    /// Ends a daemon with a signal and waits for its end.
+    pub fn stop(&mut self, who: &str, signal: Signal) {
+        self.signal(who, signal);
+        let child = if who == "master" { self.master.take() } else { self.minions.remove(who) };
+        if let Some(mut child) = child {
+            child.wait().expect("a child can be waited for");
+        }
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        if self.keep {
+            return;
+        }
+        for child in self.minions.values_mut().chain(self.master.as_mut()) {
+            if let Some(pid) = Pid::from_raw(child.id() as i32) {
+                // A stopped process only sees SIGKILL; its workers are in groups of their own that end with their socket.
+                let _ = kill_process_group(pid, Signal::KILL);
+            }
+            let _ = child.wait();
+        }
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.dir);
+        }
+    }
+}
+
+/// Two free ports; another program may take them in between, then the daemon says so.
+fn free_ports() -> (u16, u16) {
+    let bind = || TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    let (one, two) = (bind(), bind());
+    let port = |listener: &TcpListener| listener.local_addr().expect("a bound socket has an address").port();
+    (port(&one), port(&two))
+}

@@ -1,0 +1,11 @@
+//! Real masters and minions as processes in a temporary directory, on free ports of the loopback interface.
+//!
+//! Used by the demo, the end-to-end tests and the benchmarks. Everything started here is stopped on drop.
+
+mod fleet;
+mod process;
+mod skip;
+
+pub use fleet::{Fleet, FleetOptions};
+pub use process::{Finished, program, wait_until};
+pub use skip::skip;
