@@ -13,6 +13,7 @@ pub mod output;
 pub mod pillar;
 pub mod proto;
 pub mod render;
+pub mod secret;
 pub mod state;
 pub mod target;
 pub mod transport;

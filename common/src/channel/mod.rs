@@ -1,1 +1,11 @@
-//! placeholder
+//! Typed, authenticated pipes between a minion and its master, over links that carry bytes.
+//!
+//! Untrusted bytes become a `proto` type or an error here; nobody above sees raw bytes.
+
+mod client;
+mod error;
+pub mod publish;
+pub mod request;
+mod server;
+
+pub use error::{ChannelError, SessionEnd};

@@ -1,1 +1,13 @@
-//! placeholder
+//! Keys on disk, what they sign, Noise sessions, and signed and sealed publications. The only user of `ring` and `snow`.
+//!
+//! Knows keys and bytes; knows no connection, no job and no clock (times are passed in).
+
+pub mod certificate;
+pub mod fingerprint;
+mod keyfile;
+pub mod keys;
+mod master;
+mod pem;
+pub mod trust;
+
+pub use pem::PemError;
