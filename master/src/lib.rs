@@ -1,1 +1,3 @@
-//! The master: keys, jobs, returns, files and pillar of a fleet.
+//! The master: keys, jobs, returns, pillar and files for a fleet, and its command lines.
+
+pub mod store;

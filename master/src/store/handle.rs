@@ -1,0 +1,180 @@
+//! The handle everyone holds: asynchronous, cheap to clone.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fleet_common::ids::{Jid, MinionId};
+use fleet_common::proto::api::Standing;
+use fleet_common::proto::ret::Return;
+use tokio::sync::{mpsc, oneshot};
+
+use super::days::Days;
+use super::jobs::{self, JobRow, JobSummary, Recorded};
+use super::minions::{GrainsRow, MinionTables};
+use super::writer::{self, Shared, Write};
+use super::{StoreError, days};
+
+/// Writes that may wait for the writer; more wait with their senders.
+const QUEUE: usize = 4096;
+
+/// Where and how the store keeps things.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// Its directory; one master only.
+    pub dir: PathBuf,
+    /// How long jobs are kept.
+    pub keep: Duration,
+    /// Most bytes of jobs and returns on disk.
+    pub keep_bytes: u64,
+    /// Memory of the page cache in bytes.
+    pub cache_bytes: u64,
+    /// Most returns a day that nobody asked for.
+    pub unsolicited_rows: u64,
+    /// Most bytes of them.
+    pub unsolicited_bytes: u64,
+    /// The clock: milliseconds since 1970.
+    pub now: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl StoreOptions {
+    /// The usual bounds: one day, 4 GiB, 16 MiB of cache, 10,000 unsolicited returns of 64 MiB in all.
+    pub fn new(dir: impl Into<PathBuf>, now: Arc<dyn Fn() -> u64 + Send + Sync>) -> Self {
+        Self {
+            dir: dir.into(),
+            keep: Duration::from_secs(24 * 3600),
+            keep_bytes: 4 << 30,
+            cache_bytes: 16 << 20,
+            unsolicited_rows: 10_000,
+            unsolicited_bytes: 64 << 20,
+            now,
+        }
+    }
+}
+
+/// The store. The last handle that goes ends the writer after it committed what was queued.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+    queue: mpsc::Sender<Write>,
+}
+
+impl Store {
+    /// Opens or makes the store; blocks for some milliseconds.
+    pub fn open(options: StoreOptions) -> Result<Self, StoreError> {
+        let dir: &Path = &options.dir;
+        std::fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
+        let minions = MinionTables::open(&dir.join("minions"), options.cache_bytes / 4)?;
+        let days = days::Days::open(&dir.join("jobs"), options.cache_bytes)?;
+        // The first job must not wait for the day's database to be made.
+        days.today((options.now)())?;
+        let shared = Arc::new(Shared { days, minions, options });
+        let (queue, writes) = mpsc::channel(QUEUE);
+        let theirs = shared.clone();
+        std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer::run(&theirs, writes))
+            .map_err(StoreError::io(&shared.options.dir))?;
+        Ok(Self { shared, queue })
+    }
+
+    /// Creates a job; returns when it is as durable as its effect demands. An id that exists is an error.
+    pub async fn create_job(&self, row: JobRow) -> Result<(), StoreError> {
+        self.write(|answer| Write::CreateJob { row: Box::new(row), answer }).await
+    }
+
+    /// Keeps a return, once per job and minion. `created` is when the job arrived, when the caller knows that it
+    /// exists and expects this minion; else the store looks. `durable`: survives a power cut when this returns.
+    pub async fn record(
+        &self,
+        ret: Arc<Return>,
+        created: Option<u64>,
+        durable: bool,
+    ) -> Result<Recorded, StoreError> {
+        self.write(|answer| Write::Return { ret, created, durable, answer }).await
+    }
+
+    /// Sets how a target of a job stands if it stands as `from` and has not answered; tells whether it did.
+    pub async fn compare_and_set(
+        &self,
+        jid: Jid,
+        id: MinionId,
+        from: Standing,
+        to: Standing,
+    ) -> Result<bool, StoreError> {
+        self.write(|answer| Write::Standing { jid, id, from, to, answer }).await
+    }
+
+    /// Keeps a minion's grains.
+    pub async fn put_grains(&self, id: MinionId, row: GrainsRow) -> Result<(), StoreError> {
+        self.write(|answer| Write::Grains { id, row, answer }).await
+    }
+
+    /// Forgets what is known of a minion.
+    pub async fn forget(&self, id: MinionId) -> Result<(), StoreError> {
+        self.write(|answer| Write::Forget { id, answer }).await
+    }
+
+    /// A job, if it is kept.
+    pub async fn job(&self, jid: Jid) -> Result<Option<JobRow>, StoreError> {
+        self.read(move |days| Ok(jobs::find(days, &jid)?.map(|(_, row)| row))).await
+    }
+
+    /// All returns of a job, sorted by minion.
+    pub async fn returns(&self, jid: Jid) -> Result<Vec<Return>, StoreError> {
+        self.read(move |days| jobs::returns(days, &jid)).await
+    }
+
+    /// Standings of a job's targets that were set beside what returns tell.
+    pub async fn standings(&self, jid: Jid) -> Result<Vec<(MinionId, Standing)>, StoreError> {
+        self.read(move |days| jobs::standings(days, &jid)).await
+    }
+
+    /// The newest jobs, at most `most`.
+    pub async fn jobs(&self, most: usize) -> Result<Vec<JobSummary>, StoreError> {
+        self.read(move |days| jobs::list(days, most)).await
+    }
+
+    /// Jobs that may still start at `now`.
+    pub async fn unexpired(&self, now: u64) -> Result<Vec<JobRow>, StoreError> {
+        self.read(move |days| jobs::unexpired(days, now)).await
+    }
+
+    /// The largest job id of the newest day.
+    pub async fn newest_jid(&self) -> Result<Option<Jid>, StoreError> {
+        self.read(jobs::newest_jid).await
+    }
+
+    /// What every minion told last.
+    pub async fn grains(&self) -> Result<Vec<(MinionId, GrainsRow)>, StoreError> {
+        let shared = self.shared.clone();
+        blocking(move || shared.minions.all()).await
+    }
+
+    async fn write<T>(
+        &self,
+        make: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Write,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(make(answer)).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Days) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = self.shared.clone();
+        blocking(move || ask(&shared.days)).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(StoreError::Closed))
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

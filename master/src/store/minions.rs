@@ -1,0 +1,55 @@
+//! What minions tell of themselves, in a database that outlives all jobs.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use fleet_common::ids::MinionId;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::StoreError;
+use super::days::Database;
+use super::rows::Rows;
+
+/// The grains a minion sent last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GrainsRow {
+    /// The hash the minion announced with its session; it sends its grains again when it differs.
+    pub hash: ByteBuf,
+    /// Milliseconds since 1970 when they arrived.
+    pub at: u64,
+    /// The grains as msgpack.
+    pub grains: Bytes,
+}
+
+pub(super) struct MinionTables {
+    pub(super) database: Database,
+    grains: Rows,
+}
+
+impl MinionTables {
+    pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        let database = Database::open(dir, cache_bytes)?;
+        let grains = Rows::open(&database.db, &database.path, "grains")?;
+        Ok(Self { database, grains })
+    }
+
+    pub(super) fn put_grains(&self, id: &MinionId, row: &GrainsRow) -> Result<(), StoreError> {
+        self.grains.put_message(&self.database.path, id.as_str().as_bytes(), row)
+    }
+
+    pub(super) fn forget(&self, id: &MinionId) -> Result<(), StoreError> {
+        self.grains.remove(&self.database.path, id.as_str().as_bytes())
+    }
+
+    pub(super) fn all(&self) -> Result<Vec<(MinionId, GrainsRow)>, StoreError> {
+        let rows = self.grains.scan(&self.database.path, b"");
+        rows.map(|row| {
+            let (key, value) = row?;
+            let id = std::str::from_utf8(&key).ok().and_then(|id| id.parse().ok());
+            let id = id.ok_or(StoreError::Corrupt { table: "grains", why: "a key holds no id".to_owned() })?;
+            Ok((id, self.grains.decode(&value)?))
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,20 @@
+//! What the master keeps: jobs, returns and what minions tell of themselves. The only user of sled.
+//!
+//! One thread writes ([`writer`]): what is queued is committed together as soon as the last commit ended, without a
+//! timer. A write is acknowledged after it survives a killed process, and a durable one after it survives a power
+//! cut too (sled's flush is no fsync, so the files are synced here). Jobs and returns live in one directory per UTC
+//! day of their arrival ([`days`]), dropped whole by retention; minion data has its own database. Values over
+//! 64 KiB are split in rows ([`rows`]). Knows nothing of sockets, keys or targets.
+
+mod days;
+mod error;
+mod handle;
+mod jobs;
+mod minions;
+mod rows;
+mod writer;
+
+pub use error::StoreError;
+pub use handle::{Store, StoreOptions};
+pub use jobs::{JobRow, JobSummary, Recorded};
+pub use minions::GrainsRow;

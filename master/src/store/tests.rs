@@ -1,0 +1,138 @@
+//! The store's promises, over real databases.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fleet_common::proto::job::{Job, Target, TargetKind};
+use fleet_common::proto::ret::End;
+use fleet_common::value::{Map, Value};
+
+use super::*;
+
+const DAY: u64 = 86_400_000;
+
+struct Scene {
+    _dir: tempfile::TempDir,
+    options: StoreOptions,
+    clock: Arc<AtomicU64>,
+}
+
+fn scene() -> Scene {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(AtomicU64::new(20_000 * DAY));
+    let now = clock.clone();
+    let options = StoreOptions::new(dir.path(), Arc::new(move || now.load(Ordering::Relaxed)));
+    Scene { _dir: dir, options, clock }
+}
+
+fn job(jid: &str, ids: &[&str], changes: bool) -> JobRow {
+    let expected: Vec<MinionId> = ids.iter().map(|id| id.parse().unwrap()).collect();
+    let target = Target::new(TargetKind::Glob, "*");
+    JobRow {
+        job: Job {
+            jid: jid.parse().unwrap(),
+            target: target.clone(),
+            ids: None,
+            fun: "test.ping".parse().unwrap(),
+            arg: vec![Value::Str("x".repeat(200_000))],
+            kwarg: Map::new(),
+            by_reference: true,
+            user: "root".into(),
+            expires: 20_000 * DAY + 60_000,
+            changes,
+            follow: false,
+        },
+        target,
+        expected,
+        down: Vec::new(),
+        created: 20_000 * DAY,
+        durable: false,
+    }
+}
+
+fn ret(jid: &str, id: &str, value: Value) -> Arc<Return> {
+    Arc::new(Return {
+        jid: jid.parse().unwrap(),
+        id: id.parse().unwrap(),
+        fun: "test.ping".parse().unwrap(),
+        fun_args: Vec::new(),
+        end: End::Returned,
+        ret: value,
+        retcode: 0,
+        success: true,
+        out: None,
+        diagnostics: Vec::new(),
+        started: 0,
+        duration: 0.1,
+        more: Map::new(),
+    })
+}
+
+const JID: &str = "20261120000000000001";
+
+#[tokio::test]
+async fn jobs_and_returns_survive_reopening() {
+    let scene = scene();
+    let store = Store::open(scene.options.clone()).unwrap();
+    let row = job(JID, &["a", "b"], true);
+    store.create_job(row.clone()).await.unwrap();
+    assert!(matches!(store.create_job(row.clone()).await, Err(StoreError::Exists(_))));
+    let big = ret(JID, "a", Value::Str("y".repeat(300_000)));
+    assert_eq!(store.record(big.clone(), Some(row.created), true).await.unwrap(), Recorded::New);
+    assert_eq!(store.record(big.clone(), Some(row.created), true).await.unwrap(), Recorded::Duplicate);
+    drop(store);
+    // The writer lets go of the directory when it has ended.
+    let store = loop {
+        match Store::open(scene.options.clone()) {
+            Ok(store) => break store,
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    };
+    assert_eq!(store.job(row.job.jid.clone()).await.unwrap(), Some(row.clone()));
+    assert_eq!(store.returns(row.job.jid.clone()).await.unwrap(), vec![(*big).clone()]);
+    assert_eq!(store.unexpired(20_000 * DAY).await.unwrap().len(), 1);
+    assert_eq!(store.unexpired(20_000 * DAY + 60_001).await.unwrap().len(), 0);
+    assert_eq!(store.newest_jid().await.unwrap(), Some(row.job.jid));
+}
+
+#[tokio::test]
+async fn a_late_return_lands_in_its_own_day_and_stays_single() {
+    let scene = scene();
+    let store = Store::open(scene.options.clone()).unwrap();
+    store.create_job(job(JID, &["a", "b"], false)).await.unwrap();
+    assert_eq!(store.record(ret(JID, "a", Value::Null), Some(20_000 * DAY), false).await.unwrap(), Recorded::New);
+    scene.clock.fetch_add(DAY, Ordering::Relaxed);
+    // The job is no longer in memory: the store finds it, and the return it had yesterday.
+    assert_eq!(store.record(ret(JID, "a", Value::Null), None, false).await.unwrap(), Recorded::Duplicate);
+    assert_eq!(store.record(ret(JID, "b", Value::Null), None, false).await.unwrap(), Recorded::New);
+    assert_eq!(store.returns(JID.parse().unwrap()).await.unwrap().len(), 2);
+    assert!(scene.options.dir.join("jobs/2024-10-04").exists() && scene.options.dir.join("jobs/2024-10-05").exists());
+}
+
+#[tokio::test]
+async fn returns_nobody_asked_for_are_bounded() {
+    let scene = scene();
+    let options = StoreOptions { unsolicited_rows: 2, ..scene.options.clone() };
+    let store = Store::open(options).unwrap();
+    store.create_job(job(JID, &["a"], false)).await.unwrap();
+    let other = "20261120000000000009";
+    assert_eq!(store.record(ret(JID, "stranger", Value::Null), None, false).await.unwrap(), Recorded::Unsolicited);
+    assert_eq!(store.record(ret(other, "a", Value::Null), None, false).await.unwrap(), Recorded::Unsolicited);
+    assert_eq!(store.record(ret(other, "a", Value::Null), None, false).await.unwrap(), Recorded::Duplicate);
+    assert_eq!(store.record(ret(other, "b", Value::Null), None, false).await.unwrap(), Recorded::OverQuota);
+    assert_eq!(store.returns(JID.parse().unwrap()).await.unwrap(), vec![]);
+}
+
+#[tokio::test]
+async fn the_ledger_is_compared_before_it_is_set() {
+    let scene = scene();
+    let store = Store::open(scene.options.clone()).unwrap();
+    store.create_job(job(JID, &["a", "b"], false)).await.unwrap();
+    let jid: Jid = JID.parse().unwrap();
+    let (a, b): (MinionId, MinionId) = ("a".parse().unwrap(), "b".parse().unwrap());
+    let set = |id: &MinionId, from, to| store.compare_and_set(jid.clone(), id.clone(), from, to);
+    assert!(set(&a, Standing::Sent, Standing::Silent).await.unwrap());
+    assert!(!set(&a, Standing::Sent, Standing::Running).await.unwrap());
+    store.record(ret(JID, "b", Value::Null), Some(20_000 * DAY), false).await.unwrap();
+    assert!(!set(&b, Standing::Sent, Standing::Silent).await.unwrap());
+    assert_eq!(store.standings(jid).await.unwrap(), vec![(a, Standing::Silent)]);
+}

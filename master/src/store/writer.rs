@@ -1,0 +1,192 @@
+//! The thread that writes: whatever is queued is applied and committed together.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fleet_common::ids::{Jid, MinionId};
+use fleet_common::proto::api::Standing;
+use fleet_common::proto::ret::Return;
+use tokio::sync::{mpsc, oneshot};
+
+use super::days::{Database, Days};
+use super::jobs::{self, JobRow, JobTables, Quota, Recorded};
+use super::minions::{GrainsRow, MinionTables};
+use super::{StoreError, StoreOptions};
+
+/// Most writes of one commit: bounds how long the first of them waits.
+const GROUP: usize = 2048;
+/// How often retention looks, besides the change of the day.
+const RETAIN_EVERY: Duration = Duration::from_secs(3600);
+
+type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// One write and where its acknowledgement goes.
+pub(super) enum Write {
+    CreateJob { row: Box<JobRow>, answer: Answer<()> },
+    /// `created`: when the job arrived, if the writer need not look whether it exists and expects this minion.
+    Return { ret: Arc<Return>, created: Option<u64>, durable: bool, answer: Answer<Recorded> },
+    Standing { jid: Jid, id: MinionId, from: Standing, to: Standing, answer: Answer<bool> },
+    Grains { id: MinionId, row: GrainsRow, answer: Answer<()> },
+    Forget { id: MinionId, answer: Answer<()> },
+}
+
+/// What is left of a write once it is applied: told the fate of the commit.
+type Settle = Box<dyn FnOnce(Result<(), StoreError>)>;
+
+pub(super) struct Shared {
+    pub(super) options: StoreOptions,
+    pub(super) days: Days,
+    pub(super) minions: MinionTables,
+}
+
+/// Runs until every handle is gone; what is queued then is still committed.
+pub(super) fn run(shared: &Shared, mut queue: mpsc::Receiver<Write>) {
+    let mut retained: Option<(u64, Instant)> = None;
+    let mut group = Vec::new();
+    while let Some(first) = queue.blocking_recv() {
+        group.push(first);
+        while group.len() < GROUP {
+            match queue.try_recv() {
+                Ok(write) => group.push(write),
+                Err(_) => break,
+            }
+        }
+        commit_group(shared, &mut group);
+        let now = (shared.options.now)();
+        let day = now / 86_400_000;
+        if retained.is_none_or(|(last, at)| last != day || at.elapsed() > RETAIN_EVERY) {
+            retained = Some((day, Instant::now()));
+            match shared.days.retain(now, shared.options.keep, shared.options.keep_bytes) {
+                Ok(0) => {}
+                Ok(days) => tracing::info!(days, "dropped old jobs"),
+                Err(error) => tracing::warn!(%error, "old jobs could not be dropped"),
+            }
+        }
+    }
+}
+
+fn commit_group(shared: &Shared, group: &mut Vec<Write>) {
+    let mut commit = Commit { shared, days: Vec::new(), minions: None };
+    let settles: Vec<Settle> = group.drain(..).map(|write| commit.apply(write)).collect();
+    let outcome = commit.finish();
+    if let Err(error) = &outcome {
+        tracing::error!(%error, "a commit failed");
+    }
+    for settle in settles {
+        settle(outcome.clone());
+    }
+}
+
+/// The databases a group touched, each with whether it must survive a power cut.
+struct Commit<'a> {
+    shared: &'a Shared,
+    days: Vec<(Arc<JobTables>, bool)>,
+    minions: Option<bool>,
+}
+
+impl Commit<'_> {
+    fn apply(&mut self, write: Write) -> Settle {
+        match write {
+            Write::CreateJob { row, answer } => settle(self.create(&row), answer),
+            Write::Return { ret, created, durable, answer } => {
+                let applied = match created {
+                    Some(created) => self.record(&ret, created, durable),
+                    None => self.record_unknown(&ret, durable),
+                };
+                settle(applied, answer)
+            }
+            Write::Standing { jid, id, from, to, answer } => settle(self.compare_and_set(&jid, &id, from, to), answer),
+            Write::Grains { id, row, answer } => {
+                self.minions.get_or_insert(false);
+                settle(self.shared.minions.put_grains(&id, &row), answer)
+            }
+            Write::Forget { id, answer } => {
+                self.minions = Some(true);
+                settle(self.shared.minions.forget(&id), answer)
+            }
+        }
+    }
+
+    fn touch(&mut self, tables: &Arc<JobTables>, durable: bool) {
+        match self.days.iter_mut().find(|(touched, _)| Arc::ptr_eq(touched, tables)) {
+            Some((_, needs)) => *needs |= durable,
+            None => self.days.push((tables.clone(), durable)),
+        }
+    }
+
+    fn create(&mut self, row: &JobRow) -> Result<(), StoreError> {
+        let tables = self.shared.days.today((self.shared.options.now)())?;
+        self.touch(&tables, row.job.changes || row.durable);
+        tables.create(row)
+    }
+
+    fn record(&mut self, ret: &Return, created: u64, durable: bool) -> Result<Recorded, StoreError> {
+        let now = (self.shared.options.now)();
+        let today = self.shared.days.today(now)?;
+        if today.has_return(&ret.jid, &ret.id)? {
+            self.touch(&today, durable);
+            return Ok(Recorded::Duplicate);
+        }
+        // A job of an earlier day may have been answered there.
+        if created / 86_400_000 != now / 86_400_000 {
+            for tables in self.shared.days.all() {
+                if tables?.has_return(&ret.jid, &ret.id)? {
+                    return Ok(Recorded::Duplicate);
+                }
+            }
+        }
+        self.touch(&today, durable);
+        today.put_return(ret)?;
+        Ok(Recorded::New)
+    }
+
+    fn record_unknown(&mut self, ret: &Return, durable: bool) -> Result<Recorded, StoreError> {
+        match jobs::find(&self.shared.days, &ret.jid)? {
+            Some((_, row)) if row.expected.binary_search(&ret.id).is_ok() => self.record(ret, 0, durable),
+            _ => {
+                let today = self.shared.days.today((self.shared.options.now)())?;
+                self.touch(&today, false);
+                let options = &self.shared.options;
+                let quota = Quota { rows: options.unsolicited_rows, bytes: options.unsolicited_bytes };
+                today.put_unsolicited(ret, quota)
+            }
+        }
+    }
+
+    fn compare_and_set(&mut self, jid: &Jid, id: &MinionId, from: Standing, to: Standing) -> Result<bool, StoreError> {
+        let Some((tables, row)) = jobs::find(&self.shared.days, jid)? else { return Ok(false) };
+        if row.expected.binary_search(id).is_err() {
+            return Ok(false);
+        }
+        for day in self.shared.days.all() {
+            if day?.has_return(jid, id)? {
+                return Ok(false);
+            }
+        }
+        let initial = if row.down.binary_search(id).is_ok() { Standing::Offline } else { Standing::Sent };
+        if tables.standing(jid, id)?.unwrap_or(initial) != from {
+            return Ok(false);
+        }
+        self.touch(&tables, row.job.changes);
+        tables.put_standing(jid, id, to)?;
+        Ok(true)
+    }
+
+    fn finish(self) -> Result<(), StoreError> {
+        for (tables, durable) in &self.days {
+            tables.database.commit(*durable)?;
+        }
+        if let Some(durable) = self.minions {
+            let database: &Database = &self.shared.minions.database;
+            database.commit(durable)?;
+        }
+        Ok(())
+    }
+}
+
+fn settle<T: 'static>(applied: Result<T, StoreError>, answer: Answer<T>) -> Settle {
+    Box::new(move |committed| {
+        // Who asked may be gone; the write stands all the same.
+        let _ = answer.send(applied.and_then(|value| committed.map(|()| value)));
+    })
+}
