@@ -1,0 +1,342 @@
+//! The key files on disk, and the one lock that all who change them take.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use fleet_common::ids::MinionId;
+use fleet_common::proto::api::{KeyAction, KeyChange, KeyList};
+use rustix::fs::{FlockOperation, flock};
+
+/// Longest key file that is read.
+const LONGEST: u64 = 64 * 1024;
+
+/// Why keys could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// A file or directory could not be used.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// What was touched.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The name can't be that of a key file.
+    #[error("{0:?} is not the name of a key")]
+    Name(String),
+    /// There is no such folder of keys.
+    #[error("{0:?} is not a folder of keys")]
+    Folder(String),
+}
+
+/// Where a key file lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Folder {
+    /// May do what minions do.
+    Accepted,
+    /// Waits for an operator.
+    Pending,
+    /// An operator said no.
+    Rejected,
+    /// Another key was known under its id.
+    Denied,
+}
+
+impl Folder {
+    /// All, in the order of the reference's structured output.
+    pub const ALL: [Self; 4] = [Self::Accepted, Self::Pending, Self::Rejected, Self::Denied];
+
+    /// The directory's name below the PKI directory, which is the name in structured output too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "minions",
+            Self::Pending => "minions_pre",
+            Self::Rejected => "minions_rejected",
+            Self::Denied => "minions_denied",
+        }
+    }
+
+    /// The folder with that directory name.
+    pub fn parse(name: &str) -> Result<Self, KeyError> {
+        Self::ALL.into_iter().find(|folder| folder.name() == name).ok_or_else(|| KeyError::Folder(name.to_owned()))
+    }
+}
+
+/// How the master sees a key that a peer proved to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// Accepted.
+    Accepted,
+    /// Waits; `new` when it was written down just now.
+    Pending {
+        /// Seen for the first time.
+        new: bool,
+    },
+    /// No more pending keys are taken.
+    Full,
+    /// Rejected by an operator.
+    Rejected,
+    /// The id belongs to another key; `new` when it was written down just now.
+    Denied {
+        /// Seen for the first time.
+        new: bool,
+    },
+}
+
+/// The PKI directory of a master (`pki/master`).
+#[derive(Debug, Clone)]
+pub struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    /// The directory at `root`; nothing is touched yet.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Makes the directories that are missing, closed to others.
+    pub fn create(&self) -> Result<(), KeyError> {
+        for folder in Folder::ALL {
+            let path = self.folder(folder);
+            DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(io(&path))?;
+        }
+        Ok(())
+    }
+
+    /// The path of a folder.
+    pub fn folder(&self, folder: Folder) -> PathBuf {
+        self.root.join(folder.name())
+    }
+
+    /// Names in a folder, sorted; hidden files and directories are none. A missing folder is empty.
+    pub fn names(&self, folder: Folder) -> Result<Vec<String>, KeyError> {
+        let path = self.folder(folder);
+        let entries = match fs::read_dir(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(io(&path))?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(io(&path))?;
+            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if let Ok(name) = entry.file_name().into_string()
+                && !name.starts_with('.')
+                && !is_directory
+            {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Names in all folders.
+    pub fn list(&self) -> Result<KeyList, KeyError> {
+        Ok(KeyList {
+            minions: self.names(Folder::Accepted)?,
+            minions_pre: self.names(Folder::Pending)?,
+            minions_rejected: self.names(Folder::Rejected)?,
+            minions_denied: self.names(Folder::Denied)?,
+        })
+    }
+
+    /// The text of a key file; `None` when there is none.
+    pub fn read(&self, folder: Folder, name: &str) -> Result<Option<String>, KeyError> {
+        let path = self.file(folder, name)?;
+        match fs::metadata(&path) {
+            Ok(meta) if meta.len() > LONGEST => {
+                let source = std::io::Error::new(std::io::ErrorKind::InvalidData, "too long for a key");
+                Err(KeyError::Io { path, source })
+            }
+            Ok(_) => fs::read(&path).map(|bytes| Some(String::from_utf8_lossy(&bytes).into_owned())).map_err(io(&path)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(KeyError::Io { path, source }),
+        }
+    }
+
+    /// Moves or deletes the named keys under the lock; keys that are gone are passed over. Returns those changed.
+    pub fn change(&self, change: &KeyChange) -> Result<Vec<(Folder, String)>, KeyError> {
+        self.create()?;
+        let _lock = self.lock()?;
+        let mut changed = Vec::new();
+        for (folder, name) in &change.keys {
+            let folder = Folder::parse(folder)?;
+            let from = self.file(folder, name)?;
+            let done = match change.action {
+                KeyAction::Delete => fs::remove_file(&from),
+                KeyAction::Accept => fs::rename(&from, self.file(Folder::Accepted, name)?),
+                KeyAction::Reject => fs::rename(&from, self.file(Folder::Rejected, name)?),
+            };
+            match done {
+                Ok(()) => changed.push((folder, name.clone())),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(source) => return Err(KeyError::Io { path: from, source }),
+            }
+        }
+        for folder in Folder::ALL {
+            sync_directory(&self.folder(folder))?;
+        }
+        Ok(changed)
+    }
+
+    /// Sees what is known of a key, and writes down what is new: as accepted with `accept`, as pending while `room`,
+    /// as denied when the id belongs to another key. Nothing else ever changes.
+    pub fn judge(&self, id: &MinionId, pem: &str, accept: bool, room: bool) -> Result<Judgement, KeyError> {
+        if let Some(judgement) = self.known(id, pem)? {
+            return Ok(judgement);
+        }
+        let _lock = self.lock()?;
+        // Another connection or an operator may have been faster.
+        if let Some(judgement) = self.known(id, pem)? {
+            return Ok(judgement);
+        }
+        if self.owner(id)?.is_some() {
+            let new = self.read(Folder::Denied, id.as_str())?.is_none();
+            if new {
+                self.write(Folder::Denied, id, pem)?;
+            }
+            Ok(Judgement::Denied { new })
+        } else if accept {
+            self.write(Folder::Accepted, id, pem)?;
+            Ok(Judgement::Accepted)
+        } else if room {
+            self.write(Folder::Pending, id, pem)?;
+            Ok(Judgement::Pending { new: true })
+        } else {
+            Ok(Judgement::Full)
+        }
+    }
+
+    /// The judgement when nothing needs to be written.
+    fn known(&self, id: &MinionId, pem: &str) -> Result<Option<Judgement>, KeyError> {
+        let judgement = match self.owner(id)? {
+            Some((folder, known)) if same_key(&known, pem) => match folder {
+                Folder::Accepted => Judgement::Accepted,
+                Folder::Rejected => Judgement::Rejected,
+                Folder::Pending | Folder::Denied => Judgement::Pending { new: false },
+            },
+            Some(_) => match self.read(Folder::Denied, id.as_str())? {
+                Some(_) => Judgement::Denied { new: false },
+                None => return Ok(None),
+            },
+            None => match self.read(Folder::Denied, id.as_str())? {
+                Some(denied) if same_key(&denied, pem) => Judgement::Denied { new: false },
+                _ => return Ok(None),
+            },
+        };
+        Ok(Some(judgement))
+    }
+
+    /// The key an id belongs to.
+    fn owner(&self, id: &MinionId) -> Result<Option<(Folder, String)>, KeyError> {
+        for folder in [Folder::Accepted, Folder::Rejected, Folder::Pending] {
+            if let Some(text) = self.read(folder, id.as_str())? {
+                return Ok(Some((folder, text)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn write(&self, folder: Folder, id: &MinionId, pem: &str) -> Result<(), KeyError> {
+        let path = self.file(folder, id.as_str())?;
+        let temporary = self.folder(folder).join(format!(".{id}.new"));
+        // A crash may have left one; the lock is held, so nobody writes it now.
+        let _ = fs::remove_file(&temporary);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o644)
+            .open(&temporary)
+            .map_err(io(&temporary))?;
+        file.write_all(pem.as_bytes()).and_then(|()| file.sync_data()).map_err(io(&temporary))?;
+        fs::rename(&temporary, &path).map_err(io(&path))
+    }
+
+    /// A path that cannot leave its folder.
+    fn file(&self, folder: Folder, name: &str) -> Result<PathBuf, KeyError> {
+        let plain = !name.is_empty() && name.len() <= 255 && !name.starts_with('.') && !name.contains(['/', '\0']);
+        if plain { Ok(self.folder(folder).join(name)) } else { Err(KeyError::Name(name.chars().take(64).collect())) }
+    }
+
+    /// Waits for the lock; it is free again when the file is dropped.
+    fn lock(&self) -> Result<File, KeyError> {
+        let path = self.root.join(".keys.lock");
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io(&path))?;
+        flock(&file, FlockOperation::LockExclusive).map_err(|error| io(&path)(error.into()))?;
+        Ok(file)
+    }
+}
+
+/// Two key files hold the same key when they differ in white space at most.
+fn same_key(a: &str, b: &str) -> bool {
+    a.split_whitespace().eq(b.split_whitespace())
+}
+
+fn sync_directory(path: &Path) -> Result<(), KeyError> {
+    File::open(path).and_then(|dir| dir.sync_data()).map_err(io(path))
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> KeyError + '_ {
+    move |source| KeyError::Io { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scene() -> (tempfile::TempDir, Directory, MinionId) {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = Directory::new(dir.path().join("pki"));
+        keys.create().unwrap();
+        (dir, keys, "web1".parse().unwrap())
+    }
+
+    fn change(action: KeyAction, folder: Folder, name: &str) -> KeyChange {
+        KeyChange { action, keys: vec![(folder.name().to_owned(), name.to_owned())] }
+    }
+
+    #[test]
+    fn a_key_waits_until_it_is_accepted() {
+        let (_dir, keys, id) = scene();
+        assert_eq!(keys.judge(&id, "A\n", false, false).unwrap(), Judgement::Full);
+        assert_eq!(keys.judge(&id, "A\n", false, true).unwrap(), Judgement::Pending { new: true });
+        assert_eq!(keys.judge(&id, "A\n", false, true).unwrap(), Judgement::Pending { new: false });
+        keys.change(&change(KeyAction::Accept, Folder::Pending, "web1")).unwrap();
+        assert_eq!(keys.judge(&id, "A", false, true).unwrap(), Judgement::Accepted);
+        keys.change(&change(KeyAction::Reject, Folder::Accepted, "web1")).unwrap();
+        assert_eq!(keys.judge(&id, "A", true, true).unwrap(), Judgement::Rejected);
+    }
+
+    #[test]
+    fn a_second_key_is_denied_and_changes_nothing_else() {
+        let (_dir, keys, id) = scene();
+        for folder in [Folder::Accepted, Folder::Pending, Folder::Rejected] {
+            fs::write(keys.folder(folder).join("web1"), "A").unwrap();
+            assert_eq!(keys.judge(&id, "B", true, true).unwrap(), Judgement::Denied { new: true });
+            assert_eq!(keys.judge(&id, "B", true, true).unwrap(), Judgement::Denied { new: false });
+            assert_eq!(keys.read(folder, "web1").unwrap().unwrap(), "A");
+            assert_eq!(keys.read(Folder::Denied, "web1").unwrap().unwrap(), "B");
+            keys.change(&change(KeyAction::Delete, folder, "web1")).unwrap();
+            keys.change(&change(KeyAction::Delete, Folder::Denied, "web1")).unwrap();
+        }
+    }
+
+    #[test]
+    fn names_never_leave_their_folder() {
+        let (_dir, keys, _) = scene();
+        for name in ["../minions/x", "..", "", "a/b", "a\0b"] {
+            assert!(matches!(keys.change(&change(KeyAction::Delete, Folder::Accepted, name)), Err(KeyError::Name(_))));
+            assert!(matches!(keys.read(Folder::Accepted, name), Err(KeyError::Name(_))));
+        }
+        assert!(matches!(Folder::parse("../etc"), Err(KeyError::Folder(_))));
+    }
+}

@@ -1,0 +1,203 @@
+//! The running master's view of the key files: which ids are accepted now, told to whoever watches.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use fleet_common::ids::MinionId;
+use fleet_common::proto::api::{KeyChange, KeyList};
+use tokio::sync::watch;
+
+use super::directory::{Directory, Folder, Judgement, KeyError};
+
+/// How often the folders are looked at for moves by hand.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Directory times are this coarse at most: a change within it of the last look may not show.
+const COARSE: Duration = Duration::from_millis(50);
+
+/// What becomes of keys nobody decided on.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyPolicy {
+    /// Accept every new key (`auto_accept`).
+    pub auto_accept: bool,
+    /// Most keys that may wait: a flood of new ids fills no disk.
+    pub most_pending: usize,
+}
+
+/// Identifies one state of a key file: another one means that the key was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+/// The accepted ids.
+pub type Accepted = BTreeMap<MinionId, Stamp>;
+
+/// The keys as the running master sees them. The files stay the truth.
+pub struct Keys {
+    directory: Directory,
+    policy: KeyPolicy,
+    seen: Mutex<Seen>,
+    accepted: watch::Sender<Arc<Accepted>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    accepted_at: Option<SystemTime>,
+    pending_at: Option<SystemTime>,
+    pending: usize,
+}
+
+impl Keys {
+    /// Makes the directories and reads them; blocks.
+    pub fn open(directory: Directory, policy: KeyPolicy) -> Result<Self, KeyError> {
+        directory.create()?;
+        let (accepted, _) = watch::channel(Arc::default());
+        let keys = Self { directory, policy, seen: Mutex::default(), accepted };
+        keys.refresh()?;
+        Ok(keys)
+    }
+
+    /// The accepted ids as last seen.
+    pub fn accepted(&self) -> Arc<Accepted> {
+        self.accepted.borrow().clone()
+    }
+
+    /// Tells of every change of the accepted ids.
+    pub fn watch(&self) -> watch::Receiver<Arc<Accepted>> {
+        self.accepted.subscribe()
+    }
+
+    /// Judges a key its peer proved to have, by the files as they are now; writes down what is new. Blocks shortly.
+    pub fn judge(&self, id: &MinionId, pem: &str) -> Result<Judgement, KeyError> {
+        self.refresh()?;
+        let room = self.seen().pending < self.policy.most_pending;
+        let judgement = self.directory.judge(id, pem, self.policy.auto_accept, room)?;
+        if judgement == (Judgement::Pending { new: true }) {
+            self.seen().pending += 1;
+        }
+        if judgement == Judgement::Accepted && !self.accepted.borrow().contains_key(id) {
+            self.refresh()?;
+        }
+        Ok(judgement)
+    }
+
+    /// Names in all folders; blocks.
+    pub fn list(&self) -> Result<KeyList, KeyError> {
+        self.directory.list()
+    }
+
+    /// The text of a key file; blocks.
+    pub fn read(&self, folder: Folder, name: &str) -> Result<Option<String>, KeyError> {
+        self.directory.read(folder, name)
+    }
+
+    /// Moves or deletes keys; watchers know when this returns. Blocks.
+    pub fn change(&self, change: &KeyChange) -> Result<Vec<(Folder, String)>, KeyError> {
+        let changed = self.directory.change(change)?;
+        self.refresh()?;
+        Ok(changed)
+    }
+
+    /// Looks at the folders for as long as it is polled.
+    pub async fn look(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let keys = self.clone();
+            let looked = tokio::task::spawn_blocking(move || keys.refresh()).await;
+            if let Ok(Err(error)) = looked {
+                tracing::warn!(%error, "the keys could not be read");
+            }
+        }
+    }
+
+    /// Reads the folders again if their times changed.
+    fn refresh(&self) -> Result<(), KeyError> {
+        let mut seen = self.seen();
+        let pending_at = self.time_of(Folder::Pending);
+        if pending_at != seen.pending_at || pending_at.is_none_or(is_fresh) {
+            seen.pending = self.directory.names(Folder::Pending)?.len();
+            seen.pending_at = pending_at;
+        }
+        let accepted_at = self.time_of(Folder::Accepted);
+        if accepted_at != seen.accepted_at || accepted_at.is_none_or(is_fresh) {
+            let now = self.stamps()?;
+            seen.accepted_at = accepted_at;
+            self.accepted.send_if_modified(|before| {
+                let changed = **before != now;
+                if changed {
+                    *before = Arc::new(now);
+                }
+                changed
+            });
+        }
+        Ok(())
+    }
+
+    fn stamps(&self) -> Result<Accepted, KeyError> {
+        let folder = self.directory.folder(Folder::Accepted);
+        let names = self.directory.names(Folder::Accepted)?;
+        let stamped = names.into_iter().filter_map(|name| {
+            let id: MinionId = name.parse().ok()?;
+            let meta = std::fs::metadata(folder.join(id.as_str())).ok()?;
+            let changed = (meta.mtime(), meta.mtime_nsec());
+            Some((id, Stamp { inode: meta.ino(), size: meta.len(), changed }))
+        });
+        Ok(stamped.collect())
+    }
+
+    fn time_of(&self, folder: Folder) -> Option<SystemTime> {
+        std::fs::metadata(self.directory.folder(folder)).and_then(|meta| meta.modified()).ok()
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_fresh(time: SystemTime) -> bool {
+    time.elapsed().is_ok_and(|age| age < COARSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scene(policy: KeyPolicy) -> (tempfile::TempDir, Keys) {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = Keys::open(Directory::new(dir.path()), policy).unwrap();
+        (dir, keys)
+    }
+
+    #[test]
+    fn moves_by_hand_are_seen_and_replaced_keys_too() {
+        let (dir, keys) = scene(KeyPolicy { auto_accept: false, most_pending: 10 });
+        let id: MinionId = "web1".parse().unwrap();
+        let watched = keys.watch();
+        keys.judge(&id, "A").unwrap();
+        assert!(!keys.accepted().contains_key(&id));
+        std::fs::rename(dir.path().join("minions_pre/web1"), dir.path().join("minions/web1")).unwrap();
+        assert_eq!(keys.judge(&id, "A").unwrap(), Judgement::Accepted);
+        assert!(watched.has_changed().unwrap());
+        let before = keys.accepted()[&id];
+        std::fs::write(dir.path().join("minions/.other"), "B").unwrap();
+        std::fs::rename(dir.path().join("minions/.other"), dir.path().join("minions/web1")).unwrap();
+        keys.refresh().unwrap();
+        assert_ne!(keys.accepted()[&id], before);
+    }
+
+    #[test]
+    fn a_flood_of_new_ids_is_bounded() {
+        let (_dir, keys) = scene(KeyPolicy { auto_accept: false, most_pending: 3 });
+        let judgements: Vec<_> =
+            (0..5).map(|n| keys.judge(&format!("m{n}").parse().unwrap(), "A").unwrap()).collect();
+        assert_eq!(judgements[2], Judgement::Pending { new: true });
+        assert_eq!(judgements[3..], [Judgement::Full, Judgement::Full]);
+        assert_eq!(keys.list().unwrap().minions_pre.len(), 3);
+    }
+}

@@ -1,0 +1,10 @@
+//! Minions' public keys: which are accepted, pending, rejected or denied.
+//!
+//! The files below the PKI directory are the truth ([`directory`]): operators may move them by hand, and the key
+//! command works while the master is down. [`live`] is the running master's view of them. Knows nothing of sockets.
+
+mod directory;
+mod live;
+
+pub use directory::{Directory, Folder, Judgement, KeyError};
+pub use live::{Accepted, KeyPolicy, Keys, Stamp};
