@@ -1,4 +1,4 @@
 //! The master: keys, jobs, returns, pillar and files for a fleet, and its command lines.
 
-pub mod store;
 pub mod keys;
+pub mod store;

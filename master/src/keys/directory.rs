@@ -245,12 +245,8 @@ impl Directory {
         let temporary = self.folder(folder).join(format!(".{id}.new"));
         // A crash may have left one; the lock is held, so nobody writes it now.
         let _ = fs::remove_file(&temporary);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o644)
-            .open(&temporary)
-            .map_err(io(&temporary))?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o644).open(&temporary).map_err(io(&temporary))?;
         file.write_all(pem.as_bytes()).and_then(|()| file.sync_data()).map_err(io(&temporary))?;
         fs::rename(&temporary, &path).map_err(io(&path))
     }
@@ -264,13 +260,8 @@ impl Directory {
     /// Waits for the lock; it is free again when the file is dropped.
     fn lock(&self) -> Result<File, KeyError> {
         let path = self.root.join(".keys.lock");
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(io(&path))?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(io(&path))?;
         flock(&file, FlockOperation::LockExclusive).map_err(|error| io(&path)(error.into()))?;
         Ok(file)
     }

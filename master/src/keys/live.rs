@@ -194,8 +194,7 @@ mod tests {
     #[test]
     fn a_flood_of_new_ids_is_bounded() {
         let (_dir, keys) = scene(KeyPolicy { auto_accept: false, most_pending: 3 });
-        let judgements: Vec<_> =
-            (0..5).map(|n| keys.judge(&format!("m{n}").parse().unwrap(), "A").unwrap()).collect();
+        let judgements: Vec<_> = (0..5).map(|n| keys.judge(&format!("m{n}").parse().unwrap(), "A").unwrap()).collect();
         assert_eq!(judgements[2], Judgement::Pending { new: true });
         assert_eq!(judgements[3..], [Judgement::Full, Judgement::Full]);
         assert_eq!(keys.list().unwrap().minions_pre.len(), 3);

@@ -89,8 +89,7 @@ impl Rows {
     }
 
     pub(super) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, StoreError> {
-        rmp_serde::from_slice(bytes)
-            .map_err(|error| StoreError::Corrupt { table: self.table, why: error.to_string() })
+        rmp_serde::from_slice(bytes).map_err(|error| StoreError::Corrupt { table: self.table, why: error.to_string() })
     }
 
     fn join(&self, path: &Path, key: &[u8], head: &[u8]) -> Result<Vec<u8>, StoreError> {

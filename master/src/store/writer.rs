@@ -22,12 +22,33 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// One write and where its acknowledgement goes.
 pub(super) enum Write {
-    CreateJob { row: Box<JobRow>, answer: Answer<()> },
+    CreateJob {
+        row: Box<JobRow>,
+        answer: Answer<()>,
+    },
     /// `created`: when the job arrived, if the writer need not look whether it exists and expects this minion.
-    Return { ret: Arc<Return>, created: Option<u64>, durable: bool, answer: Answer<Recorded> },
-    Standing { jid: Jid, id: MinionId, from: Standing, to: Standing, answer: Answer<bool> },
-    Grains { id: MinionId, row: GrainsRow, answer: Answer<()> },
-    Forget { id: MinionId, answer: Answer<()> },
+    Return {
+        ret: Arc<Return>,
+        created: Option<u64>,
+        durable: bool,
+        answer: Answer<Recorded>,
+    },
+    Standing {
+        jid: Jid,
+        id: MinionId,
+        from: Standing,
+        to: Standing,
+        answer: Answer<bool>,
+    },
+    Grains {
+        id: MinionId,
+        row: GrainsRow,
+        answer: Answer<()>,
+    },
+    Forget {
+        id: MinionId,
+        answer: Answer<()>,
+    },
 }
 
 /// What is left of a write once it is applied: told the fate of the commit.
