@@ -1,0 +1,141 @@
+//! `config.*` that only read: settings looked up in configuration, grains and pillar.
+
+use super::path;
+use crate::args;
+use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, PureModule};
+use crate::value::Value;
+
+/// The module.
+pub const MODULE: PureModule = Module {
+    name: "config",
+    doc: "Settings looked up in configuration, grains and pillar.",
+    functions: &[
+        Function {
+            name: "get",
+            quick: true,
+            doc: "The setting at a path: from the configuration, else the grains, else the pillar, else the master's configuration.",
+            example: "config.get pkg:apache",
+            args: Get::ROWS,
+            code: Code::Reads(get),
+        },
+        Function {
+            name: "option",
+            quick: true,
+            doc: "The setting of a name in configuration, grains, pillar or the master's configuration (no paths).",
+            example: "config.option redis.host",
+            args: Choice::ROWS,
+            code: Code::Reads(option),
+        },
+        Function {
+            name: "valid_fileproto",
+            quick: true,
+            doc: "True if files can be fetched from such a URI.",
+            example: "config.valid_fileproto salt://path/to/file",
+            args: Uri::ROWS,
+            code: Code::Reads(|_, arguments| {
+                let uri = Uri::bind("config.valid_fileproto", arguments)?.uri;
+                let protocols = ["salt", "http", "https", "ftp", "s3", "swift", "file"];
+                let known = uri.split_once("://").is_some_and(|(protocol, _)| protocols.contains(&protocol));
+                Ok(known.into())
+            }),
+        },
+    ],
+};
+
+args! {
+    /// Arguments of `config.get`.
+    pub struct Get {
+        /// Path of the setting.
+        key: String,
+        /// Returned when there is none.
+        default: Value = Value::from(""),
+        /// What separates the parts of the path.
+        delimiter: String = ":".to_owned(),
+        /// `recurse` or `overwrite`: merge what the sources say instead of taking the first.
+        merge: Option<String> = None,
+        /// Leave out the minion's configuration.
+        omit_opts: bool = false,
+        /// Leave out the pillar.
+        omit_pillar: bool = false,
+        /// Leave out the master's configuration.
+        omit_master: bool = false,
+        /// Leave out the grains.
+        omit_grains: bool = false,
+    }
+}
+
+args! {
+    /// Arguments of `config.option`.
+    pub struct Choice {
+        /// Name of the setting.
+        value: String,
+        /// Returned when there is none.
+        default: Value = Value::from(""),
+        /// Leave out the minion's configuration.
+        omit_opts: bool = false,
+        /// Leave out the grains.
+        omit_grains: bool = false,
+        /// Leave out the pillar.
+        omit_pillar: bool = false,
+        /// Leave out the master's configuration.
+        omit_master: bool = false,
+        /// Use the default even when it is empty.
+        omit_all: bool = false,
+        /// Match names with wildcards.
+        wildcard: bool = false,
+    }
+}
+
+args! {
+    /// Arguments of `config.valid_fileproto`.
+    pub struct Uri {
+        /// The URI.
+        uri: String,
+    }
+}
+
+fn get(facts: &dyn Facts, arguments: Arguments) -> CallResult {
+    let wanted = Get::bind("config.get", arguments)?;
+    if wanted.merge.is_some() {
+        return Err(CallError::Unsupported("config.get with merge".to_owned()));
+    }
+    let (key, delimiter) = (&wanted.key, &wanted.delimiter);
+    if !wanted.omit_opts {
+        if let Some(value) = path::in_map(&facts.opts(), key, delimiter) {
+            return Ok(value.clone().into());
+        }
+    }
+    if !wanted.omit_grains {
+        if let Some(value) = path::in_map(&facts.grains(), key, delimiter) {
+            return Ok(value.clone().into());
+        }
+    }
+    let pillar = facts.pillar();
+    if !wanted.omit_pillar {
+        if let Some(value) = path::in_map(&pillar, key, delimiter) {
+            return Ok(value.clone().into());
+        }
+    }
+    if !wanted.omit_master {
+        let master = pillar.get("master").and_then(Value::as_map);
+        if let Some(value) = master.and_then(|master| path::in_map(master, key, delimiter)) {
+            return Ok(value.clone().into());
+        }
+    }
+    Ok(wanted.default.into())
+}
+
+fn option(facts: &dyn Facts, arguments: Arguments) -> CallResult {
+    let wanted = Choice::bind("config.option", arguments)?;
+    if wanted.wildcard {
+        return Err(CallError::Unsupported("config.option with wildcard".to_owned()));
+    }
+    let name = wanted.value.as_str();
+    let (opts, grains, pillar) = (facts.opts(), facts.grains(), facts.pillar());
+    let master = pillar.get("master").and_then(Value::as_map);
+    let found = (!wanted.omit_opts).then(|| opts.get(name)).flatten();
+    let found = found.or_else(|| (!wanted.omit_grains).then(|| grains.get(name)).flatten());
+    let found = found.or_else(|| (!wanted.omit_pillar).then(|| pillar.get(name)).flatten());
+    let found = found.or_else(|| (!wanted.omit_master).then(|| master.and_then(|master| master.get(name))).flatten());
+    Ok(found.cloned().unwrap_or(wanted.default).into())
+}
