@@ -59,3 +59,18 @@ impl From<crate::diag::Kind> for Exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    #[test]
+    fn the_page_shows_the_table() {
+        let page = include_str!("../../docs/exit-statuses.md");
+        let rows: Vec<&str> =
+            page.lines().filter(|line| line.starts_with("| ") && line.contains(|c: char| c.is_ascii_digit())).collect();
+        let table: Vec<String> =
+            TABLE.iter().map(|(exit, meaning)| format!("| {} | {meaning} |", *exit as u8)).collect();
+        assert_eq!(rows, table);
+    }
+}
