@@ -7,6 +7,7 @@ mod convert;
 pub mod json_load;
 mod map;
 mod number;
+pub mod python;
 mod serde_impl;
 
 pub use map::{Map, StrKey};
