@@ -10,6 +10,7 @@ pub use renderer::Renderer;
 
 use crate::call::Facts;
 use crate::value::{Map, Value};
+use crate::yaml::Marks;
 
 /// What bounds one render.
 #[derive(Debug, Clone)]
@@ -59,6 +60,8 @@ pub struct Template<'a> {
 pub struct Sls {
     /// What it says.
     pub value: Value,
+    /// Where each part of it was written in the rendered text; empty for data that never was YAML.
+    pub marks: Marks,
     /// The text of the last stage before it became data.
     pub rendered: String,
 }

@@ -2,6 +2,8 @@
 //!
 //! Used by the minion for itself, by the master over what it knows, by top files and rules alike.
 
+pub mod glob;
+
 use crate::diag::Diagnostic;
 use crate::proto::job::{Target, TargetKind};
 use crate::value::Map;
