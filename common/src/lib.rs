@@ -5,6 +5,7 @@ pub mod channel;
 pub mod crypto;
 pub mod diag;
 pub mod exit;
+pub mod digest;
 pub mod files;
 pub mod functions;
 pub mod ids;

@@ -2,4 +2,5 @@
 
 pub mod cx;
 pub mod journal;
+pub mod grains;
 pub mod system;

@@ -4,6 +4,7 @@
 
 pub mod command;
 pub mod fs;
+pub mod netlink;
 pub mod platform;
 mod process;
 pub mod user;
