@@ -2,10 +2,11 @@
 
 pub mod call;
 pub mod channel;
+pub mod cli_args;
 pub mod crypto;
 pub mod diag;
-pub mod exit;
 pub mod digest;
+pub mod exit;
 pub mod files;
 pub mod functions;
 pub mod ids;

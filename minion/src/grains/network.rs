@@ -104,7 +104,8 @@ fn gateway6(text: &str) -> Option<Value> {
     text.lines().find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let is_default = fields.first()?.bytes().all(|byte| byte == b'0') && *fields.get(1)? == "00";
-        let raw = u128::from_str_radix(fields.get(4)?, 16).ok().filter(|_| is_default && fields.last() != Some(&"lo"))?;
+        let raw =
+            u128::from_str_radix(fields.get(4)?, 16).ok().filter(|_| is_default && fields.last() != Some(&"lo"))?;
         let address = std::net::Ipv6Addr::from(raw);
         Some(if raw == 0 { Value::Bool(true) } else { Value::from(address.to_string()) })
     })

@@ -22,7 +22,10 @@ pub(super) fn fill(grains: &mut Map) {
     grains.insert("shell", variable("SHELL").unwrap_or_else(|| "/bin/sh".to_owned()));
     grains.insert("ps", "ps -efHww");
     grains.insert("locale_info", locale());
-    grains.insert("machine_id", read_line("/etc/machine-id").or_else(|| read_line("/var/lib/dbus/machine-id")).unwrap_or_default());
+    grains.insert(
+        "machine_id",
+        read_line("/etc/machine-id").or_else(|| read_line("/var/lib/dbus/machine-id")).unwrap_or_default(),
+    );
     grains.insert("kernelparams", kernel_parameters(&read_line("/proc/cmdline").unwrap_or_default()));
 }
 

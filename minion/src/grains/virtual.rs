@@ -107,9 +107,10 @@ impl Seen {
         if self.cpu.contains("QEMU Virtual CPU") {
             return ("kvm", None);
         }
-        let flagged = self.cpu.lines().any(|line| {
-            line.starts_with("flags") && line.split_whitespace().any(|flag| flag == "hypervisor")
-        });
+        let flagged = self
+            .cpu
+            .lines()
+            .any(|line| line.starts_with("flags") && line.split_whitespace().any(|flag| flag == "hypervisor"));
         if flagged { ("kvm", None) } else { ("physical", None) }
     }
 }

@@ -109,8 +109,12 @@ fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 }
 
 fn link(body: &[u8]) -> Option<Link> {
-    let mut link =
-        Link { index: number32(body, 4)?, name: String::new(), hardware: String::new(), up: number32(body, 8)? & 1 != 0 };
+    let mut link = Link {
+        index: number32(body, 4)?,
+        name: String::new(),
+        hardware: String::new(),
+        up: number32(body, 8)? & 1 != 0,
+    };
     for (kind, value) in attributes(body.get(16..)?) {
         match kind {
             1 => link.hardware = value.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"),
