@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn every_grain_that_trees_rely_on_is_there() {
-        let id = MinionId::try_from("web1").unwrap();
+        let id = "web1".parse::<MinionId>().unwrap();
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("grains"), "role: web\nos: Mine\n").unwrap();
         let configured: Map = [("os", "Configured")].into_iter().collect();
