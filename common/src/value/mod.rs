@@ -3,10 +3,14 @@
 //! Ordered maps with any key, integers without loss, bytes. Equality, hashing and truth follow Python
 //! (`1 == 1.0 == True`), because trees were written against it; [`Value::identical`] tells them apart.
 
+pub mod compare;
 mod convert;
+pub mod json_dump;
 pub mod json_load;
 mod map;
+pub mod merge;
 mod number;
+pub mod path;
 pub mod python;
 mod serde_impl;
 

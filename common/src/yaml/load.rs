@@ -4,6 +4,7 @@ use super::compose::compose;
 use super::construct::construct;
 use super::error::YamlError;
 use super::marks::Marks;
+use super::{resolve, scalar};
 use crate::value::Value;
 
 /// A loaded text: the value, and where each part of it was written.
@@ -19,6 +20,11 @@ pub struct Document {
 pub fn load(text: &str, name: &str) -> Result<Document, YamlError> {
     let built = compose(text).and_then(construct);
     built.map(|(value, marks)| Document { value, marks }).map_err(|fault| fault.explain(text, name))
+}
+
+/// The value a text stands for when written plain, as one scalar; `None` if it can not be built.
+pub fn plain_scalar(text: &str) -> Option<Value> {
+    scalar::build(&resolve::plain(text), text.to_owned()).ok()
 }
 
 #[cfg(test)]

@@ -17,5 +17,5 @@ mod scalar;
 pub mod typed;
 
 pub use error::{YamlError, YamlErrorKind};
-pub use load::{Document, load};
+pub use load::{Document, load, plain_scalar};
 pub use marks::{Mark, Marks};
