@@ -19,7 +19,7 @@ const LIFETIME: u64 = 30 * 24 * 3600 * 1000;
 pub struct MasterKeys {
     root: SigningKey,
     noise: NoiseKey,
-    publication: SigningKey,
+    publication: Arc<SigningKey>,
     proof: RwLock<Arc<MasterProof>>,
 }
 
@@ -41,7 +41,7 @@ impl MasterKeys {
 
     fn of(root: SigningKey, noise: NoiseKey, publication: SigningKey) -> Self {
         let proof = RwLock::new(Arc::new(MasterProof::empty(root.public())));
-        Self { root, noise, publication, proof }
+        Self { root, noise, publication: Arc::new(publication), proof }
     }
 
     /// The key that minions pin.
@@ -54,7 +54,7 @@ impl MasterKeys {
         self.publication.public()
     }
 
-    pub(crate) fn publication_key(&self) -> &SigningKey {
+    pub(crate) fn publication_key(&self) -> &Arc<SigningKey> {
         &self.publication
     }
 

@@ -4,10 +4,14 @@
 
 pub mod certificate;
 pub mod fingerprint;
+pub mod handshake;
 mod keyfile;
 pub mod keys;
 mod master;
 mod pem;
+pub mod publication;
+mod resolver;
+pub mod session;
 pub mod trust;
 
 pub use pem::PemError;

@@ -30,7 +30,7 @@ pub enum Believed {
 }
 
 /// Why a shown root is not believed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum TrustError {
     /// Its statements do not hold.
     #[error(transparent)]

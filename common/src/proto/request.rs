@@ -65,6 +65,24 @@ pub struct StreamKeys {
     pub key: ByteBuf,
     /// The newest counter that was used before this message.
     pub counter: u64,
+    /// The key that comes after it, while a rotation is under way.
+    #[serde(default)]
+    pub next: Option<NextKey>,
+}
+
+/// A group key that is told before it is used.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct NextKey {
+    /// Which group key.
+    pub key_id: u32,
+    /// The group key, 32 bytes.
+    pub key: ByteBuf,
+}
+
+impl std::fmt::Debug for NextKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NextKey {{ key_id: {}, .. }}", self.key_id)
+    }
 }
 
 impl std::fmt::Debug for StreamKeys {
