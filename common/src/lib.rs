@@ -3,8 +3,10 @@
 pub mod call;
 pub mod channel;
 pub mod cli_args;
+pub mod config;
 pub mod crypto;
 pub mod diag;
+pub mod diff;
 pub mod digest;
 pub mod exit;
 pub mod files;
