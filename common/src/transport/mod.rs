@@ -10,9 +10,32 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+mod accept;
+mod admission;
+pub mod backoff;
+mod connection;
+mod guard;
+mod handshake;
 pub mod link;
+mod listener;
+mod private;
+mod publisher;
+mod reader;
+mod relay;
+mod socket;
+mod stats;
+mod subscriptions;
+mod writer;
+mod zmq;
+pub mod zmtp;
 
-pub use link::{Closed, Link, LinkReceiver, LinkSender};
+pub use guard::{Address, ConnectOptions};
+pub use link::{Closed, Closing, Link, LinkReceiver, LinkSender};
+pub use listener::{ListenerOptions, RequestListener, bind_request};
+pub use publisher::{PublishListener, bind_publisher};
+pub use socket::KeepAlive;
+pub use stats::Stats;
+pub use zmq::{Carrier, ConnectorOptions, ZmqConnector};
 
 /// A future behind a trait object.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -55,7 +78,7 @@ pub enum TransportError {
 pub trait Publisher: Send + Sync {
     /// Hands one shared message to every subscriber's outbox; a subscriber whose outbox is full is closed.
     fn publish(&self, message: Bytes);
-    /// How many subscribers are connected.
+    /// How many subscribers are connected and have said what they want; publishing before that reaches nobody.
     fn subscribers(&self) -> usize;
 }
 
