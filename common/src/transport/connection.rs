@@ -43,7 +43,7 @@ impl From<WriteError> for Ended {
 }
 
 /// What is written after the link was closed from above may take this long.
-const LINGER: Duration = Duration::from_secs(2);
+pub const LINGER: Duration = Duration::from_secs(2);
 
 /// Runs the connection to its end. `first` is a frame to write before all else; `stall` is how long the peer may take
 /// nothing of what waits for it.
@@ -75,10 +75,12 @@ pub async fn run(opened: Opened, end: LinkEnd, first: Option<Bytes>, stall: Dura
             if let Err(error) = batch.write(&stream, stall).await {
                 return error.into();
             }
-            match next(&mut outgoing, &pongs, &mut flush).await {
-                Some(more) => batch = more,
+            // What is written gives its share of the outbox back before anything is waited for.
+            drop(batch);
+            batch = match next(&mut outgoing, &pongs, &mut flush).await {
+                Some(batch) => batch,
                 None => return Ended::Closed,
-            }
+            };
         }
     };
     let ended = tokio::select! {
@@ -92,11 +94,18 @@ pub async fn run(opened: Opened, end: LinkEnd, first: Option<Bytes>, stall: Dura
 
 /// Waits until a link is closed and nothing may be written any more.
 pub async fn end_of(mut closing: watch::Receiver<Closing>) {
-    // A vanished sender is a dropped link.
-    if let Ok(state) = closing.wait_for(|closing| *closing != Closing::No).await.map(|state| *state)
-        && state == Closing::Flush
-    {
-        let _ = tokio::time::timeout(LINGER, closing.wait_for(|closing| *closing == Closing::Now)).await;
+    let flushing = match closing.wait_for(|closing| *closing != Closing::No).await {
+        Ok(state) => *state == Closing::Flush,
+        Err(_) => true,
+    };
+    if flushing {
+        let aborted = async {
+            if closing.wait_for(|closing| *closing == Closing::Now).await.is_err() {
+                // Both halves are gone: nobody is left to abort.
+                std::future::pending::<()>().await;
+            }
+        };
+        let _ = tokio::time::timeout(LINGER, aborted).await;
     }
 }
 

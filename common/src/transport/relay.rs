@@ -11,7 +11,7 @@ use zeromq::{
     DealerRecvHalf, DealerSendHalf, DealerSocket, Socket, SocketRecv, SocketSend, SubSocket, ZmqError, ZmqMessage,
 };
 
-use super::connection::end_of;
+use super::connection::{LINGER, end_of};
 use super::guard::Purpose;
 use super::handshake::HandshakeError;
 use super::link::{Closed, Closing, Inbox, Link, LinkEnd, LinkReceiver, LinkSender, Queued};
@@ -72,16 +72,19 @@ impl Package {
     }
 }
 
-/// What was given to the package and has not come out at the relay's other end: it still counts against the link.
-#[derive(Default)]
-struct Inside {
-    messages: Mutex<VecDeque<Queued>>,
+/// What was given to the package on one side and has not come out on the other.
+struct Inside<T> {
+    messages: Mutex<VecDeque<T>>,
     empty: Notify,
 }
 
-impl Inside {
-    fn push(&self, queued: Queued) {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push_back(queued);
+impl<T> Inside<T> {
+    fn new() -> Self {
+        Self { messages: Mutex::default(), empty: Notify::new() }
+    }
+
+    fn push(&self, message: T) {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push_back(message);
     }
 
     fn pop(&self) {
@@ -92,10 +95,14 @@ impl Inside {
         }
     }
 
+    /// Waits until everything came out; not for ever, because the package drops what it can't deliver.
     async fn drained(&self) {
-        while !self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
-            self.empty.notified().await;
-        }
+        let empty = async {
+            while !self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+                self.empty.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(LINGER, empty).await;
     }
 }
 
@@ -104,19 +111,21 @@ pub async fn carry(end: LinkEnd, package: Package, near: Link, master: Link) {
     let LinkEnd { outgoing, incoming, closing, .. } = end;
     let Link { tx: near_tx, rx: near_rx, .. } = near;
     let Link { tx: master_tx, rx: master_rx, .. } = master;
-    let inside = Inside::default();
+    // On the way up a message keeps its share of the link's outbox; on the way down it is only counted.
+    let up = Inside::<Queued>::new();
+    let down = Inside::<()>::new();
     // Each loop ends when one of its ends does; any end is everybody's end.
     match package {
         Package::Dealer(send, receive) => tokio::select! {
-            () = give(outgoing, closing.clone(), send, &inside) => {}
-            () = pass_up(near_rx, master_tx, &inside) => {}
-            () = pass_down(master_rx, near_tx) => {}
-            () = take(receive, incoming) => {}
+            () = give(outgoing, closing.clone(), send, &up) => {}
+            () = pass_up(near_rx, master_tx, &up) => {}
+            () = pass_down(master_rx, near_tx, &down) => {}
+            () = take(receive, incoming, &down) => {}
             () = end_of(closing.clone()) => {}
         },
         Package::Sub(socket) => tokio::select! {
-            () = pass_down(master_rx, near_tx) => {}
-            () = take(socket, incoming) => {}
+            () = pass_down(master_rx, near_tx, &down) => {}
+            () = take(socket, incoming, &down) => {}
             () = discard(near_rx) => {}
             () = nothing_to_send(outgoing) => {}
             () = end_of(closing) => {}
@@ -129,7 +138,7 @@ async fn give(
     mut outgoing: mpsc::UnboundedReceiver<Queued>,
     mut closing: watch::Receiver<Closing>,
     mut package: DealerSendHalf,
-    inside: &Inside,
+    inside: &Inside<Queued>,
 ) {
     loop {
         let queued = tokio::select! {
@@ -147,7 +156,7 @@ async fn give(
 }
 
 /// Relay to master.
-async fn pass_up(mut near: LinkReceiver, master: LinkSender, inside: &Inside) {
+async fn pass_up(mut near: LinkReceiver, master: LinkSender, inside: &Inside<Queued>) {
     while let Some(message) = near.recv().await {
         if master.send(message).await.is_err() {
             return;
@@ -157,22 +166,27 @@ async fn pass_up(mut near: LinkReceiver, master: LinkSender, inside: &Inside) {
 }
 
 /// Master to relay.
-async fn pass_down(mut master: LinkReceiver, near: LinkSender) {
+async fn pass_down(mut master: LinkReceiver, near: LinkSender, inside: &Inside<()>) {
     while let Some(message) = master.recv().await {
+        inside.push(());
         if near.send(message).await.is_err() {
             return;
         }
     }
+    inside.drained().await;
 }
 
 /// Package to link.
-async fn take(mut package: impl SocketRecv, incoming: Inbox) {
+async fn take(mut package: impl SocketRecv, incoming: Inbox, inside: &Inside<()>) {
     while let Ok(message) = package.recv().await {
-        let Some(last) = message.into_vec().pop() else { continue };
-        let message = if last.len() < COPY_BELOW { Bytes::copy_from_slice(&last) } else { last };
-        if let Err(Closed) = incoming.deliver(message).await {
-            return std::future::pending().await;
+        if let Some(last) = message.into_vec().pop() {
+            let last = if last.len() < COPY_BELOW { Bytes::copy_from_slice(&last) } else { last };
+            if let Err(Closed) = incoming.deliver(last).await {
+                // Nobody listens any more; what is queued may still be written.
+                return std::future::pending().await;
+            }
         }
+        inside.pop();
     }
 }
 

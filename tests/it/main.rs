@@ -1,0 +1,3 @@
+//! Promises, one file each, tested in process over real sockets.
+
+mod transport;
