@@ -9,7 +9,7 @@ use std::fmt::Write;
 use super::{Map, Value, compare, python};
 
 /// How JSON is laid out; the default is `json.dumps` without arguments, except that text stays readable.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct JsonOptions {
     /// One entry a line, each level indented by this text; `None` for one line.
     pub indent: Option<String>,
@@ -21,12 +21,6 @@ pub struct JsonOptions {
     pub key_separator: Option<String>,
     /// Escapes everything but ASCII.
     pub ensure_ascii: bool,
-}
-
-impl Default for JsonOptions {
-    fn default() -> Self {
-        Self { indent: None, sort_keys: false, item_separator: None, key_separator: None, ensure_ascii: false }
-    }
 }
 
 impl JsonOptions {

@@ -35,6 +35,56 @@ pub(super) fn written(tag: Option<&str>) -> Option<Tag> {
     })
 }
 
+/// True if a text is read back as text when it is written plain by PyYAML, which also knows timestamps.
+pub(super) fn is_text(text: &str) -> bool {
+    plain(text) == Tag::Str && !is_timestamp(text.as_bytes())
+}
+
+/// `YYYY-MM-DD`, or a date and time with optional fraction and zone.
+fn is_timestamp(text: &[u8]) -> bool {
+    if text.len() < 8 || !text[..4].iter().all(u8::is_ascii_digit) || text[4] != b'-' {
+        return false;
+    }
+    if let [m1, m2, b'-', d1, d2] = text[5..] {
+        return [m1, m2, d1, d2].iter().all(u8::is_ascii_digit);
+    }
+    is_date_and_time(&text[5..]).unwrap_or(false)
+}
+
+/// After `YYYY-`: month, day, `T` or blanks, time, fraction, zone. `None` where the text stops to fit.
+fn is_date_and_time(text: &[u8]) -> Option<bool> {
+    let rest = skip_digits(text, 1, 2)?.strip_prefix(b"-")?;
+    let rest = skip_digits(rest, 1, 2)?;
+    let rest = match rest.split_first()? {
+        (b'T' | b't', rest) => rest,
+        _ => Some(skip_blanks(rest)).filter(|after| after.len() < rest.len())?,
+    };
+    let rest = skip_digits(rest, 1, 2)?.strip_prefix(b":")?;
+    let rest = skip_digits(rest, 2, 2)?.strip_prefix(b":")?;
+    let mut rest = skip_digits(rest, 2, 2)?;
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        rest = &fraction[fraction.iter().take_while(|c| c.is_ascii_digit()).count()..];
+    }
+    Some(match skip_blanks(rest) {
+        [] => rest.is_empty(),
+        b"Z" => true,
+        [b'-' | b'+', zone @ ..] => match skip_digits(zone, 1, 2)? {
+            [] => true,
+            minutes => skip_digits(minutes.strip_prefix(b":")?, 2, 2)?.is_empty(),
+        },
+        _ => false,
+    })
+}
+
+fn skip_digits(text: &[u8], least: usize, most: usize) -> Option<&[u8]> {
+    let count = text.iter().take(most).take_while(|c| c.is_ascii_digit()).count();
+    (count >= least).then(|| &text[count..])
+}
+
+fn skip_blanks(text: &[u8]) -> &[u8] {
+    &text[text.iter().take_while(|c| matches!(c, b' ' | b'\t')).count()..]
+}
+
 fn word(text: &str) -> Tag {
     match text {
         "~" | "null" | "Null" | "NULL" => Tag::Null,
