@@ -9,7 +9,10 @@ use std::sync::{Arc, RwLock};
 use fleet_common::call::{Arguments, Call, CallError, CallResult, Code, Entry, Facts, Registry};
 use fleet_common::files::FileSource;
 use fleet_common::ids::{Jid, MinionId};
+use fleet_common::render::Renderer;
 use fleet_common::value::{Map, Value};
+
+use crate::system::environment::Environment;
 
 /// A module of the minion.
 pub type Module = fleet_common::call::Module<Look, Act>;
@@ -74,6 +77,10 @@ pub struct Parts {
     pub files: Arc<dyn FileSource>,
     /// Directory for cached files and locks.
     pub cache_dir: PathBuf,
+    /// Directory of the configuration, where `grains.setval` writes; `None` refuses that.
+    pub config_dir: Option<PathBuf>,
+    /// Templates.
+    pub renderer: Arc<Renderer>,
     /// All functions.
     pub functions: Arc<Functions>,
     /// The daemon around.
@@ -84,6 +91,7 @@ struct Inner {
     parts: Parts,
     grains: RwLock<Arc<Map>>,
     pillar: RwLock<Arc<Map>>,
+    environment: Environment,
 }
 
 /// A context that can only read. Cheap to clone.
@@ -110,12 +118,19 @@ impl Act {
     pub fn new(parts: Parts) -> Self {
         let grains = RwLock::new(parts.grains.clone());
         let pillar = RwLock::new(parts.pillar.clone());
-        Self { look: Look { inner: Arc::new(Inner { parts, grains, pillar }) } }
+        Self { look: Look { inner: Arc::new(Inner { parts, grains, pillar, environment: Environment::default() }) } }
     }
 
     /// The reading half.
     pub fn look(&self) -> &Look {
         &self.look
+    }
+
+    /// Calls a function as an operator typed it, in a job or in the foreground: `cmd.run` then goes through a shell.
+    pub fn run_typed(&self, function: &str, mut arguments: Arguments) -> CallResult {
+        let jid = self.jid().map(|jid| jid.as_str().to_owned()).unwrap_or_default();
+        arguments.keyword.insert("__pub_jid", jid);
+        self.run(function, arguments)
     }
 
     /// Calls a function by name (aliases, `module.run`, Jinja): it gets the half of the context its row declares.
@@ -149,6 +164,18 @@ impl Look {
     /// Directory for cached files and locks.
     pub fn cache_dir(&self) -> &std::path::Path {
         &self.inner.parts.cache_dir
+    }
+    /// Directory of the configuration.
+    pub fn config_dir(&self) -> Option<&std::path::Path> {
+        self.inner.parts.config_dir.as_deref()
+    }
+    /// Templates.
+    pub fn renderer(&self) -> &Arc<Renderer> {
+        &self.inner.parts.renderer
+    }
+    /// The environment that commands of this job start with.
+    pub fn environment(&self) -> &Environment {
+        &self.inner.environment
     }
     /// All functions.
     pub fn functions(&self) -> &Arc<Functions> {

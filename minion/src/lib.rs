@@ -3,4 +3,6 @@
 pub mod cx;
 pub mod grains;
 pub mod journal;
+pub mod modules;
+pub mod registry;
 pub mod system;

@@ -49,6 +49,31 @@ pub struct Function<R: ?Sized + 'static, W: ?Sized + 'static> {
 }
 
 impl<R: ?Sized, W: ?Sized> Function<R, W> {
+    /// The row of a function that reads only.
+    pub const fn reads(
+        name: &'static str,
+        doc: &'static str,
+        example: &'static str,
+        args: &'static [ArgRow],
+        code: fn(&R, Arguments) -> CallResult,
+    ) -> Self {
+        Self { name, quick: false, doc, example, args, code: Code::Reads(code) }
+    }
+    /// The row of a function that may change the machine.
+    pub const fn changes(
+        name: &'static str,
+        doc: &'static str,
+        example: &'static str,
+        args: &'static [ArgRow],
+        code: fn(&W, Arguments) -> CallResult,
+    ) -> Self {
+        Self { name, quick: false, doc, example, args, code: Code::Changes(code) }
+    }
+    /// The same row for a function that answers within milliseconds and may run inside the daemon.
+    #[must_use]
+    pub const fn quick(self) -> Self {
+        Self { quick: true, ..self }
+    }
     /// Whether the function may change the machine.
     pub fn effect(&self) -> Effect {
         match self.code {

@@ -3,6 +3,7 @@
 //! Nothing here knows jobs, states or Salt's argument names.
 
 pub mod command;
+pub mod environment;
 pub mod fs;
 pub mod netlink;
 pub mod platform;

@@ -287,7 +287,7 @@ fn builder(command: &Command) -> Result<std::process::Command, CommandError> {
 /// Credentials belong to threads in Linux and a child inherits those of the thread that makes it; the standard library can set
 /// ids but drops the supplementary groups. The thread ends at once, so no other code ever runs under that identity.
 fn spawn(mut builder: std::process::Command, identity: Option<&RunAs>) -> io::Result<Child> {
-    let Some(identity) = identity else { return builder.spawn() };
+    let Some(identity) = identity else { return spawn_settled(&mut builder) };
     let groups: Vec<Gid> = identity.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
     let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
     let on_thread = move || -> io::Result<Child> {
@@ -296,8 +296,21 @@ fn spawn(mut builder: std::process::Command, identity: Option<&RunAs>) -> io::Re
         }
         rustix::thread::set_thread_res_gid(gid, gid, gid)?;
         rustix::thread::set_thread_res_uid(uid, uid, uid)?;
-        builder.spawn()
+        spawn_settled(&mut builder)
     };
     let thread = std::thread::Builder::new().name("run-as".to_owned()).spawn(on_thread)?;
     thread.join().unwrap_or_else(|_| Err(io::Error::other("the starting thread failed")))
+}
+
+/// Starts the process; a script we have just written may still be open in a child that another thread is starting.
+fn spawn_settled(builder: &mut std::process::Command) -> io::Result<Child> {
+    for _ in 0..20 {
+        match builder.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            other => return other,
+        }
+    }
+    builder.spawn()
 }
