@@ -63,15 +63,24 @@ pub fn float(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    let scientific = format!("{number:e}");
+    let scientific = shortest(number);
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if number == 0.0 || (-4..16).contains(&exponent) {
-        let plain = number.to_string();
-        return if plain.contains('.') { plain } else { plain + ".0" };
+    if (-4..16).contains(&exponent) {
+        let digits = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        let digits = i32::try_from(digits).unwrap_or(0) - exponent;
+        return format!("{number:.*}", usize::try_from(digits.max(1)).unwrap_or(1));
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
+}
+
+/// The fewest digits that read back, in `1.5e3` form. Of two that are equally near Python takes the even one.
+fn shortest(number: f64) -> String {
+    let shortest = format!("{number:e}");
+    let digits = shortest.find('e').map_or(0, |e| shortest[..e].split_once('.').map_or(0, |(_, f)| f.len()));
+    let even = format!("{number:.digits$e}");
+    if even.parse::<f64>().is_ok_and(|read| read.to_bits() == number.to_bits()) { even } else { shortest }
 }
 
 /// True for characters that Python prints as they are.
@@ -158,6 +167,9 @@ mod tests {
             (0.0001, "0.0001"),
             (0.00001, "1e-05"),
             (123456789.125, "123456789.125"),
+            (243687631679949.125, "243687631679949.12"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (5e-324, "5e-324"),
             (f64::NEG_INFINITY, "-inf"),
         ];
         for (number, text) in cases {

@@ -18,6 +18,8 @@ pub struct Document {
 
 /// Loads a text; `name` is the file as the user knows it, shown in errors.
 pub fn load(text: &str, name: &str) -> Result<Document, YamlError> {
+    // The parser would count a byte order mark as a column.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let built = compose(text).and_then(construct);
     built.map(|(value, marks)| Document { value, marks }).map_err(|fault| fault.explain(text, name))
 }

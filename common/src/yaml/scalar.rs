@@ -14,8 +14,7 @@ pub(super) fn build(tag: &Tag, text: String) -> Result<Value, String> {
         Tag::Int => integer(&text).ok_or_else(|| format!("'{text}' is not an integer")),
         Tag::Float => float(&text).map(Value::Float).ok_or_else(|| format!("'{text}' is not a number")),
         Tag::Binary => base64(&text).map(Value::Bytes),
-        Tag::Timestamp => Ok(Value::Str(text)),
-        Tag::Str => Ok(Value::Str(unicode_literal(text))),
+        Tag::Str | Tag::Timestamp => Ok(Value::Str(text)),
         Tag::Merge => Err(undetermined("tag:yaml.org,2002:merge")),
         Tag::Default => Err(undetermined("tag:yaml.org,2002:value")),
         Tag::Other(tag) => Err(undetermined(tag)),
@@ -144,16 +143,6 @@ fn base64(text: &str) -> Result<Vec<u8>, String> {
         }
     }
     if held == 0 { Ok(out) } else { Err("failed to decode base64 data: Incorrect padding".to_owned()) }
-}
-
-/// A text written as `u'...'` is the text in the quotes, as the reference has it (data printed by Python 2).
-fn unicode_literal(text: String) -> String {
-    let inner = text.strip_prefix("u'").and_then(|rest| rest.strip_suffix('\''));
-    let inner = inner.or_else(|| text.strip_prefix("u\"").and_then(|rest| rest.strip_suffix('"')));
-    match inner {
-        Some(inner) if !inner.is_empty() && !inner.contains(['\n', '\\', '\'', '"']) => inner.to_owned(),
-        _ => text,
-    }
 }
 
 #[cfg(test)]
