@@ -1,1 +1,39 @@
-//! placeholder
+//! The state compiler and the walk over its chunks: text and facts in, chunks and results out. Executes nothing itself.
+//!
+//! A compilation has a [`Context`] (renderer, files, facts, [`Options`]) and runs the passes of the language, one a
+//! file, in this order: `top` (which SLS files) → `sls` (render, split) → `include` (the files together: [`High`]) →
+//! `extend` → `high` (checks) → `requisite` (`…_in`, `use`, `prereq`, `exclude`) → `lower` ([`Chunk`]s) → `order`.
+//!
+//! ```text
+//! let context = Context::new(&renderer, &files, facts, Options::from_opts(&opts));
+//! let top = top(&context);                                  // or matches_of(&context, &["web".into()])
+//! let (high, faults) = render(&context, &top.matches);      // state.sls refuses here when faults is not empty
+//! let chunks = low(&context, high, faults)?;                // Err: all faults of the tree; texts(&faults) is the return
+//! let report = run(&runner, &chunks, &RunOptions { .. });   // runner: your ChunkRunner
+//! ```
+//!
+//! Every [`Fault`] has the reference's wording (`text`) and a diagnostic with file, line, column and hints. `show`
+//! answers the functions `state.show_*`, `sls_exists` and `id_exists` whole.
+
+mod chunk;
+mod compile;
+mod context;
+mod declaration;
+mod extend;
+mod fault;
+mod high;
+mod include;
+mod lower;
+mod order;
+mod requisite;
+pub mod show;
+mod sls;
+mod top;
+
+pub use chunk::{Chunk, Order, is_option, tag};
+pub use compile::{chunks, low, read, render, verify};
+pub use context::{Context, Matches, Options, TopMerging};
+pub use declaration::{Argument, Arguments, Body, Declaration, Exclude, High, Home, StateDeclaration};
+pub use fault::{Fault, Source, Spot, texts};
+pub use requisite::{InKeyword, Keyword};
+pub use top::{Top, top};

@@ -1,0 +1,224 @@
+//! What is wrong with a tree: the reference's wording for tools that read it, and a diagnostic with place and hint.
+
+use std::sync::Arc;
+
+use crate::diag::{Diagnostic, Place, excerpt};
+use crate::value::Value;
+
+/// A file as it was compiled: its name as the user knows it and its text after the templates ran.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Path inside the tree (`web/init.sls`), or a made-up name in angle brackets.
+    pub name: String,
+    /// The rendered text; empty when there is none.
+    pub text: String,
+}
+
+/// A position inside a source. Cheap to copy around.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The file.
+    pub source: Arc<Source>,
+    /// Line of the rendered text, from 1; 0 when not known.
+    pub line: u32,
+    /// Column in characters, from 1; 0 when not known.
+    pub column: u32,
+}
+
+impl Spot {
+    /// A place in no file: data that was handed in by a call.
+    pub fn nowhere(name: &str) -> Self {
+        Self { source: Arc::new(Source { name: name.to_owned(), text: String::new() }), line: 0, column: 0 }
+    }
+
+    /// The place as diagnostics carry it.
+    pub fn place(&self) -> Place {
+        Place::new(self.source.name.clone(), self.line, self.column)
+    }
+}
+
+/// One thing that is wrong. `text` is interface: scripts and cases compare it; `diagnostic` is for people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// What is wrong, as data; its text is the reference's.
+    problem: Problem,
+    /// Where, with the line and hints.
+    pub diagnostic: Diagnostic,
+}
+
+impl Fault {
+    /// A problem at a place.
+    pub(crate) fn new(problem: Problem, spot: &Spot) -> Self {
+        let message = problem.to_string();
+        let mut diagnostic = Diagnostic::user(message.lines().next().unwrap_or_default()).at(spot.place());
+        if spot.line > 0 && !spot.source.text.is_empty() {
+            diagnostic = diagnostic.excerpt(excerpt(&spot.source.text, spot.line, spot.column, 1));
+        }
+        Self { problem, diagnostic }
+    }
+
+    /// A problem whose place is told by another diagnostic (a template that does not render).
+    pub(crate) fn explained(problem: Problem, diagnostic: Diagnostic) -> Self {
+        Self { problem, diagnostic }
+    }
+
+    /// A problem of a call, not of a file.
+    pub(crate) fn of_call(problem: Problem) -> Self {
+        let diagnostic = Diagnostic::user(problem.to_string());
+        Self { problem, diagnostic }
+    }
+
+    /// Adds the declaration it belongs to.
+    #[must_use]
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
+        self.diagnostic = self.diagnostic.about(subject);
+        self
+    }
+
+    /// Adds a hint.
+    #[must_use]
+    pub fn help(mut self, hint: impl Into<String>) -> Self {
+        self.diagnostic = self.diagnostic.help(hint);
+        self
+    }
+
+    /// Adds "did you mean …?" when a known name is near.
+    #[must_use]
+    pub fn did_you_mean<'a>(mut self, typed: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        self.diagnostic = self.diagnostic.did_you_mean(typed, known);
+        self
+    }
+
+    /// The reference's wording.
+    pub fn text(&self) -> String {
+        self.problem.to_string()
+    }
+}
+
+/// The reference's wording of all faults, as functions return it.
+pub fn texts(faults: &[Fault]) -> Value {
+    Value::List(faults.iter().map(|fault| Value::from(fault.text())).collect())
+}
+
+/// Everything that can be wrong with a tree. The wording is the reference's, because tools match on it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+
+pub(crate) enum Problem {
+    #[error("No matching sls found for '{sls}' in env '{env}'")]
+    NoSls { sls: String, env: String },
+    #[error(
+        "Specified SLS {sls} in saltenv {env} is not available on the salt master or through a configured fileserver"
+    )]
+    NoIncludedSls { sls: String, env: String },
+    #[error("No matching salt environment for environment '{env}' found")]
+    NoEnvironment { env: String },
+    #[error("Rendering SLS '{env}:{sls}' failed: {why}")]
+    Rendering { env: String, sls: String, why: String },
+    #[error("SLS {sls} does not render to a dictionary")]
+    NotADictionary { sls: String },
+    #[error("Error when rendering state with contents: {contents}")]
+    Contents { contents: String },
+    #[error("Files could not be read: {why}")]
+    Files { why: String },
+
+    #[error("Include Declaration in SLS {sls} is not formed as a list")]
+    IncludeNotList { sls: String },
+    #[error("Nonexistent saltenv '{env}' found in include of '{include}' within SLS '{in_env}:{in_sls}'")]
+    IncludeEnvironment { env: String, include: String, in_env: String, in_sls: String },
+    #[error(
+        "Unknown include: Specified SLS {env}: {include} is not available on the salt master in saltenv(s): {among} "
+    )]
+    UnknownInclude { env: String, include: String, among: String },
+    #[error(
+        "Ambiguous include: Specified SLS {env}: {include} is available on the salt master in multiple available saltenvs: {among}"
+    )]
+    AmbiguousInclude { env: String, include: String, among: String },
+    #[error("Attempted relative include of '{include}' within SLS '{env}:{sls}' goes beyond top level package ")]
+    IncludeBeyondTop { include: String, env: String, sls: String },
+    #[error("Badly formatted include {include} found in include of SLS '{env}:{sls}'")]
+    BadInclude { include: String, env: String, sls: String },
+    #[error("Includes of SLS '{env}:{sls}' are nested too deeply")]
+    IncludeDepth { env: String, sls: String },
+    #[error("Extension value in SLS '{sls}' is not a dictionary")]
+    ExtendNotDictionary { sls: String },
+    #[error("Extension name '{name}' in SLS '{sls}' is not a dictionary")]
+    ExtensionNotDictionary { name: String, sls: String },
+    #[error("Exclude Declaration in SLS {sls} is not formed as a list")]
+    ExcludeNotList { sls: String },
+    #[error(
+        "Cannot extend ID '{id}' in '{env}:{sls}'. It is not part of the high state.\nThis is likely due to a missing include statement or an incorrectly typed ID.\nEnsure that a state with an ID of '{id}' is available\nin environment '{env}' and to SLS '{sls}'"
+    )]
+    CannotExtend { id: String, env: String, sls: String },
+    #[error(
+        "Detected conflicting IDs, SLS IDs need to be globally unique.\n    The conflicting ID is '{id}' and is found in SLS '{first}' and SLS '{second}'"
+    )]
+    ConflictingIds { id: String, first: String, second: String },
+
+    #[error("ID {id} in SLS {sls} is not a dictionary")]
+    IdNotDictionary { id: String, sls: String },
+    #[error("ID '{id}' in SLS '{sls}' contains multiple state declarations of the same type")]
+    SameStateTwice { id: String, sls: String },
+    #[error("ID '{id}' in SLS '{sls}' is not formed as a string, but is a {kind}. It may need to be quoted.")]
+    IdNotString { id: String, sls: String, kind: String },
+    #[error("The type {id} in {body} is not formatted as a dictionary")]
+    TypeNotDictionary { id: String, body: String },
+    #[error(
+        "ID '{id}' in SLS '{sls}' contains a short declaration ({state}) with a trailing colon. When not passing any arguments to a state, the colon must be omitted."
+    )]
+    TrailingColon { id: String, sls: String, state: String },
+    #[error("State {state} of ID '{id}' in SLS '{sls}' is not formed as a string")]
+    StateNotString { id: String, sls: String, state: String },
+    #[error("State '{id}' in SLS '{sls}' is not formed as a list")]
+    StateNotList { id: String, sls: String },
+    #[error(
+        "The function \"{function}\" in state \"{id}\" in SLS \"{sls}\" has whitespace, a function with whitespace is not supported, perhaps this is an argument that is missing a \":\""
+    )]
+    FunctionWhitespace { function: String, id: String, sls: String },
+    #[error("The 'names' argument in state '{id}' in SLS '{sls}' needs to be formed as a list")]
+    NamesNotList { id: String, sls: String },
+    #[error("An entry of the 'names' argument in state '{id}' in SLS '{sls}' is malformed")]
+    BadName { id: String, sls: String },
+    #[error("Empty dictionary as argument of state '{id}' in SLS '{sls}'")]
+    EmptyArgument { id: String, sls: String },
+    #[error("The {keyword} statement in state '{id}' in SLS '{sls}' needs to be formed as a list")]
+    RequisiteNotList { keyword: String, id: String, sls: String },
+    #[error("Requisite declaration {requisite} in SLS {sls} is not formed as a single key dictionary")]
+    RequisiteForm { requisite: String, sls: String },
+    #[error(
+        "Invalid requisite type '{kind}' in state '{id}', in SLS '{sls}'. Requisite types must not contain dots, did you mean '{meant}'?"
+    )]
+    RequisiteDots { kind: String, id: String, sls: String, meant: String },
+    #[error(
+        "Invalid requisite in {keyword}: {kind} for {name}, in SLS '{sls}'. Requisites must not contain dots, did you mean '{meant}'?"
+    )]
+    RequisiteInDots { keyword: String, kind: String, name: String, sls: String, meant: String },
+    #[error("Illegal requisite \"{requisite}\", please check your syntax.\n")]
+    IllegalRequisite { requisite: String },
+    #[error("A recursive requisite was found, SLS \"{sls}\" ID \"{id}\" ID \"{other}\"")]
+    RecursiveRequisite { sls: String, id: String, other: String },
+    #[error("No function declared in state '{id}' in SLS '{sls}'")]
+    NoFunction { id: String, sls: String },
+    #[error(
+        "Too many functions declared in state '{id}' in SLS '{sls}'. Please choose one of the following: {functions}"
+    )]
+    ManyFunctions { id: String, sls: String, functions: String },
+
+    #[error("Unable to render top file. No targets found.")]
+    NoTargets,
+    #[error("Environment {env} in top file is not formed as a string")]
+    TopEnvironment { env: String },
+    #[error("Empty saltenv statement in top file")]
+    TopEmptyEnvironment,
+    #[error("Malformed topfile (state declarations not formed as a list)")]
+    TopNotList,
+    #[error("Improperly formatted top file matcher in saltenv {env}: {item} file")]
+    TopMatcher { env: String, item: String },
+    #[error("Environment {env} contains an empty sls index")]
+    TopEmptySls { env: String },
+    #[error("Target '{target}' in the top file can not be matched: {why}")]
+    TopTarget { target: String, why: String },
+    #[error("top_file_merging_strategy set to 'same', but no default_top configuration option was set")]
+    NoDefaultTop,
+    #[error("Specified ID '{id}' was not found in the given SLS")]
+    NoId { id: String },
+}
