@@ -1,6 +1,7 @@
 //! The minion: verifies and runs jobs, keeps their returns until the master has them, applies states.
 
 pub mod cx;
+pub mod foreground;
 pub mod grains;
 pub mod journal;
 pub mod modules;

@@ -8,6 +8,7 @@ mod compare;
 mod compile;
 mod exec;
 mod jinja;
+mod minion;
 mod output;
 mod report;
 mod run;
