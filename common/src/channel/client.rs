@@ -1,29 +1,93 @@
 //! The minion's side of a session.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::mpsc;
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 
-use super::request::{CALL_TIMEOUT, ClientConfig};
-use super::{ChannelError, SessionEnd};
+use super::request::{CALL_TIMEOUT, ClientConfig, HANDSHAKE_TIMEOUT, MAX_OPEN};
+use super::session::{Reader, Session, checked, receive};
+use super::{ChannelError, Fault, SessionEnd};
+use crate::crypto::handshake::{HandshakeError, Initiator};
 use crate::crypto::keys::PublicKey;
-use crate::proto::request::{Push, Reply, Request, Welcome};
+use crate::proto::request::{KeyState, Message, Push, Reply, Request, Role, Welcome};
 use crate::transport::Link;
+
+/// Pushes that may wait to be read.
+const PUSHES: usize = 32;
 
 /// Asks a master; cheap to clone. The session ends when all clones are dropped.
 #[derive(Clone)]
 pub struct Client {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    calls: Arc<Calls>,
+    pushes: Mutex<Option<mpsc::Receiver<Push>>>,
     publication: PublicKey,
     root: PublicKey,
 }
 
-/// Opens a session on a new connection: handshake, trust, welcome.
+struct Calls {
+    session: Arc<Session>,
+    slots: Arc<Semaphore>,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    last: u64,
+    /// No answer will come any more.
+    over: bool,
+    waiting: HashMap<u64, Waiting>,
+}
+
+/// A request keeps its slot until it is answered, even when nobody waits for the answer any more.
+struct Waiting {
+    answer: oneshot::Sender<Reply>,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// Opens a session on a new connection: handshake, trust, welcome. Takes twice [`HANDSHAKE_TIMEOUT`] at most.
 ///
-/// The root is pinned when it was not and the handshake is complete. Unless the welcome says accepted, the client
-/// answers every call with the session's end.
-pub async fn open(link: Link, config: &ClientConfig) -> Result<(Welcome, Client), ChannelError> {
-    let _ = (link, config);
-    Err(ChannelError::Ended(SessionEnd::Lost))
+/// The root is pinned when none was and the master has proved it and answered. Unless the welcome says accepted, the
+/// session is over: every call fails with [`SessionEnd::Unaccepted`].
+pub async fn open(mut link: Link, config: &ClientConfig) -> Result<(Welcome, Client), ChannelError> {
+    let (mut initiator, first) = Initiator::start(&config.identity);
+    send(&link, first).await?;
+    let second = receive(&mut link, HANDSHAKE_TIMEOUT).await?;
+    let (proof, certificate) = initiator.read(&second, now())?;
+    // Nothing of this minion is told to a master it does not believe.
+    let believed = config.trust.check(&proof).map_err(HandshakeError::from)?;
+    let (third, sealer, opener) = initiator.finish(&config.id, config.role, &config.grains_hash);
+    send(&link, third).await?;
+    link.tx.trust();
+
+    let Link { tx, rx, .. } = link;
+    let mut reader = Reader::new(rx, opener);
+    let welcome = match timeout(HANDSHAKE_TIMEOUT, reader.next()).await {
+        Ok(Ok(Message::Welcome(welcome))) => welcome,
+        Ok(Ok(_)) => return Err(SessionEnd::from(Fault::Unexpected).into()),
+        Ok(Err(end)) => return Err(end.into()),
+        Err(_) => return Err(ChannelError::Timeout { seconds: HANDSHAKE_TIMEOUT.as_secs_f64() }),
+    };
+    config.trust.remember(&proof, believed).map_err(HandshakeError::from)?;
+
+    let session = Session::start(tx, sealer);
+    if welcome.state != KeyState::Accepted {
+        session.finish(SessionEnd::Unaccepted(welcome.state), None);
+    }
+    let (pushes, receiver) = mpsc::channel(PUSHES);
+    let calls =
+        Arc::new(Calls { session: session.clone(), slots: Arc::new(Semaphore::new(MAX_OPEN)), open: Mutex::default() });
+    tokio::spawn(read(calls.clone(), reader, pushes, config.role));
+    let handle =
+        Handle { calls, pushes: Mutex::new(Some(receiver)), publication: certificate.publication, root: proof.root };
+    Ok((welcome, Client { handle: Arc::new(handle) }))
 }
 
 impl Client {
@@ -32,32 +96,142 @@ impl Client {
         self.call_within(request, CALL_TIMEOUT).await
     }
 
-    /// Asks and waits for the answer, at most `timeout`.
-    pub async fn call_within(&self, request: Request, timeout: Duration) -> Result<Reply, ChannelError> {
-        let _ = (request, timeout);
-        Err(ChannelError::Ended(SessionEnd::Lost))
+    /// Asks and waits for the answer, at most `limit`. Waits too while [`MAX_OPEN`] requests are open or much is
+    /// queued in the request's class.
+    pub async fn call_within(&self, request: Request, limit: Duration) -> Result<Reply, ChannelError> {
+        match timeout(limit, self.handle.calls.ask(request)).await {
+            Ok(result) => result,
+            Err(_) => Err(ChannelError::Timeout { seconds: limit.as_secs_f64() }),
+        }
     }
 
-    /// What the master says unasked. Handed out once; a session in the role of a minion ends when nobody reads it.
+    /// What the master says unasked, handed out once. A session in the role of a minion ends when it is not read.
     pub fn pushes(&self) -> Option<mpsc::Receiver<Push>> {
-        None
+        self.handle.pushes.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The key that signs the master's publications.
     pub fn publication_key(&self) -> PublicKey {
-        self.publication
+        self.handle.publication
     }
 
     /// The master's root key.
     pub fn root(&self) -> PublicKey {
-        self.root
+        self.handle.root
     }
 
-    /// Ends the session.
-    pub fn close(&self) {}
+    /// Ends the session now; what waits to be sent is dropped.
+    pub fn close(&self) {
+        self.handle.calls.session.finish(SessionEnd::Closed, None);
+    }
 
     /// Waits until the session has ended, and says how.
     pub async fn closed(&self) -> SessionEnd {
-        SessionEnd::Lost
+        self.handle.calls.session.closed().await
     }
+}
+
+#[cfg(test)]
+impl Client {
+    /// Sends so many requests without regard to how many are allowed.
+    pub(super) async fn flood(&self, count: usize) {
+        let session = &self.handle.calls.session;
+        for id in 0..count as u64 {
+            session.send_now(&Message::Request { id: 1000 + id, body: Request::Options {} }).unwrap();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.calls.session.finish(SessionEnd::Closed, None);
+    }
+}
+
+impl Calls {
+    async fn ask(&self, request: Request) -> Result<Reply, ChannelError> {
+        let slot = self.slots.clone().acquire_owned().await.map_err(|_| self.session.error())?;
+        let id = {
+            let mut open = self.lock();
+            open.last += 1;
+            open.last
+        };
+        let message = Message::Request { id, body: request };
+        let (class, content) = (message.class(), checked(&message)?);
+        drop(message);
+        let outbox = &self.session.outbox;
+        let room = outbox.room(class, content.len()).await.map_err(|_| self.session.error())?;
+        let (answer, answered) = oneshot::channel();
+        {
+            // No await between entering the request and queueing it: a cancelled call leaves nothing behind.
+            let mut open = self.lock();
+            if open.over {
+                return Err(self.session.error());
+            }
+            open.waiting.insert(id, Waiting { answer, _slot: slot });
+            if outbox.push(class, content, room).is_err() {
+                open.waiting.remove(&id);
+                return Err(self.session.error());
+            }
+        }
+        answered.await.map_err(|_| self.session.error())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes what the master sends, until the session ends.
+async fn read(calls: Arc<Calls>, mut reader: Reader, pushes: mpsc::Sender<Push>, role: Role) {
+    let session = calls.session.clone();
+    let mut ended = session.watch();
+    let end = loop {
+        let message = tokio::select! {
+            biased;
+            _ = ended.wait_for(|end| matches!(end, Some(end) if *end != SessionEnd::Lost)) => break SessionEnd::Closed,
+            message = reader.next() => message,
+        };
+        match message {
+            Ok(Message::Reply { id, body }) => match calls.lock().waiting.remove(&id) {
+                // Nobody may wait for it any more.
+                Some(waiting) => drop(waiting.answer.send(body)),
+                None => break Fault::Requests.into(),
+            },
+            Ok(Message::Push(push)) => {
+                let goodbye = match &push {
+                    Push::Goodbye { reason } => Some(SessionEnd::Goodbye { reason: reason.clone() }),
+                    _ => None,
+                };
+                let unread = pushes.try_send(push).is_err();
+                if let Some(end) = goodbye {
+                    break end;
+                }
+                if unread && role == Role::Minion {
+                    break Fault::Slow.into();
+                }
+            }
+            Ok(_) => break Fault::Unexpected.into(),
+            Err(end) => break end,
+        }
+    };
+    session.finish(end, None);
+    calls.slots.close();
+    let mut open = calls.lock();
+    open.over = true;
+    // Whoever waits learns the end.
+    open.waiting.clear();
+}
+
+async fn send(link: &Link, message: Vec<u8>) -> Result<(), ChannelError> {
+    match timeout(HANDSHAKE_TIMEOUT, link.tx.send(Bytes::from(message))).await {
+        Ok(sent) => sent.map_err(|_| SessionEnd::Lost.into()),
+        Err(_) => Err(ChannelError::Timeout { seconds: HANDSHAKE_TIMEOUT.as_secs_f64() }),
+    }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,8 +4,13 @@
 
 mod client;
 mod error;
+mod outbox;
+mod parts;
 pub mod publish;
 pub mod request;
 mod server;
+mod session;
+#[cfg(test)]
+mod tests;
 
-pub use error::{ChannelError, SessionEnd};
+pub use error::{ChannelError, Fault, SessionEnd};

@@ -1,12 +1,27 @@
 //! The master's side of a session.
 
-use super::{ChannelError, SessionEnd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::client::now;
+use super::request::{HANDSHAKE_TIMEOUT, MAX_OPEN};
+use super::session::{Reader, Session, checked, receive};
+use super::{ChannelError, Fault, SessionEnd};
+use crate::crypto::handshake::{HandshakeError, Responder};
 use crate::crypto::keys::{MasterKeys, PublicKey};
+use crate::crypto::session::{RecordOpener, RecordSealer};
 use crate::ids::MinionId;
-use crate::proto::request::{Push, Reply, Request, Role, Welcome};
+use crate::proto::request::{KeyState, Message, Push, Reply, Request, Role, Welcome};
 use crate::transport::{Link, Peer};
 
-/// A peer that has proved its key; not yet welcomed.
+/// How long a peer of another version has to read so.
+const REFUSAL: Duration = Duration::from_secs(1);
+
+/// A peer that has proved its key; not yet welcomed. Dropping it closes the connection.
 pub struct Incoming {
     /// Where it is.
     pub peer: Peer,
@@ -18,56 +33,186 @@ pub struct Incoming {
     pub role: Role,
     /// Digest of its grains.
     pub grains_hash: [u8; 32],
+    link: Link,
+    sealer: RecordSealer,
+    opener: RecordOpener,
 }
 
-/// Does the handshake on a new connection.
-pub async fn accept(link: Link, keys: &MasterKeys) -> Result<Incoming, ChannelError> {
-    let _ = (link, keys);
-    Err(ChannelError::Ended(SessionEnd::Lost))
+/// Does the handshake on a new connection, within [`HANDSHAKE_TIMEOUT`] for each of the peer's two messages.
+pub async fn accept(mut link: Link, keys: &MasterKeys) -> Result<Incoming, ChannelError> {
+    let first = receive(&mut link, HANDSHAKE_TIMEOUT).await?;
+    let (responder, second) = match Responder::answer(keys, &first, now()) {
+        Ok(answer) => answer,
+        Err(error) => {
+            if let HandshakeError::Version { .. } = error {
+                refuse(link);
+            }
+            return Err(error.into());
+        }
+    };
+    link.tx.send(Bytes::from(second)).await.map_err(|_| SessionEnd::Lost)?;
+    let third = receive(&mut link, HANDSHAKE_TIMEOUT).await?;
+    let (who, sealer, opener) = responder.finish(&third)?;
+    Ok(Incoming {
+        peer: link.peer.clone(),
+        id: who.id,
+        key: who.key,
+        role: who.role,
+        grains_hash: who.grains_hash,
+        link,
+        sealer,
+        opener,
+    })
+}
+
+/// Tells a peer of another version which one is spoken here.
+fn refuse(mut link: Link) {
+    tokio::spawn(async move {
+        if link.tx.try_send(Responder::refusal().into()) == Ok(true) {
+            let _ = timeout(REFUSAL, link.rx.recv()).await;
+        }
+    });
 }
 
 impl Incoming {
-    /// Sends the welcome. Unless it says accepted, the session serves nothing and ends when the peer has read it.
+    /// Sends the welcome. Unless it says accepted, the session is over with it: nothing is served, and the connection
+    /// closes when the peer has read it, or soon after. Both halves may then be dropped at once.
     pub fn welcome(self, welcome: Welcome) -> (ServerSender, ServerReceiver) {
-        let _ = welcome;
-        (ServerSender {}, ServerReceiver {})
+        let Self { link: Link { tx, rx, .. }, sealer, opener, .. } = self;
+        let state = welcome.state;
+        if state == KeyState::Accepted {
+            tx.trust();
+        }
+        let session = Session::start(tx, sealer);
+        let welcome = Message::Welcome(welcome);
+        if state == KeyState::Accepted {
+            // The outbox is empty: there is room.
+            let _ = session.send_now(&welcome);
+        } else {
+            session.finish(SessionEnd::Unaccepted(state), Some(&welcome));
+        }
+        let served = Arc::new(Served { session, open: Mutex::new(Vec::new()) });
+        let ended = served.session.watch();
+        let reader = Some(Reader::new(rx, opener));
+        (ServerSender { served: served.clone() }, ServerReceiver { served, reader, ended })
+    }
+}
+
+struct Served {
+    session: Arc<Session>,
+    /// Ids of the requests that wait for an answer; few, and none in an idle session.
+    open: Mutex<Vec<u64>>,
+}
+
+impl Served {
+    fn open(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Answers a minion; cheap to clone.
 #[derive(Clone)]
-pub struct ServerSender {}
+pub struct ServerSender {
+    served: Arc<Served>,
+}
 
 impl ServerSender {
-    /// Answers a request, waiting while too much waits for this peer.
+    /// Answers a request, in any order, waiting while too much waits for this peer. An answer that is too large is
+    /// replaced by an error the minion sees, and reported here.
     pub async fn reply(&self, id: u64, reply: Reply) -> Result<(), ChannelError> {
-        let _ = (id, reply);
-        Err(ChannelError::Ended(SessionEnd::Lost))
+        let message = Message::Reply { id, body: reply };
+        let mut class = message.class();
+        let mut outcome = Ok(());
+        let content = match checked(&message) {
+            Ok(content) => content,
+            Err(error) => {
+                let body = Reply::Error { code: "failed".to_owned(), message: error.to_string() };
+                outcome = Err(error);
+                let message = Message::Reply { id, body };
+                class = message.class();
+                checked(&message)?
+            }
+        };
+        let session = &self.served.session;
+        let room = session.outbox.room(class, content.len()).await.map_err(|_| session.error())?;
+        {
+            // Freed before it is sent: the minion can't use the id again before it has the answer.
+            let mut open = self.served.open();
+            let at = open.iter().position(|open| *open == id).ok_or(ChannelError::NotOpen { id })?;
+            open.swap_remove(at);
+            if open.is_empty() {
+                *open = Vec::new();
+            }
+        }
+        session.outbox.push(class, content, room).map_err(|_| session.error())?;
+        outcome
     }
 
     /// Says something unasked, without waiting: a peer that does not read is closed.
     pub fn push(&self, push: Push) -> Result<(), ChannelError> {
-        let _ = push;
-        Err(ChannelError::Ended(SessionEnd::Lost))
+        self.served.session.send_now(&Message::Push(push))
     }
 
     /// Ends the session: nothing more is served from this moment, and the peer is told why.
     pub fn close(&self, reason: &str) {
-        let _ = reason;
+        let goodbye = Message::Push(Push::Goodbye { reason: reason.to_owned() });
+        self.served.session.finish(SessionEnd::Closed, Some(&goodbye));
     }
 
     /// Waits until the session has ended, and says how.
     pub async fn closed(&self) -> SessionEnd {
-        SessionEnd::Lost
+        self.served.session.closed().await
+    }
+
+    /// How the session ended, if it did.
+    pub fn end(&self) -> Option<SessionEnd> {
+        self.served.session.end()
     }
 }
 
-/// Requests of one minion.
-pub struct ServerReceiver {}
+/// Requests of one minion. Dropping it ends the session.
+pub struct ServerReceiver {
+    served: Arc<Served>,
+    reader: Option<Reader>,
+    ended: watch::Receiver<Option<SessionEnd>>,
+}
 
 impl ServerReceiver {
     /// The next request with the id to answer it by; `None` when the session has ended. Safe to cancel.
+    ///
+    /// A peer that has more than [`MAX_OPEN`] requests open, or sends anything but requests, is closed.
     pub async fn recv(&mut self) -> Option<(u64, Request)> {
+        let reader = self.reader.as_mut()?;
+        let session = &self.served.session;
+        let message = tokio::select! {
+            biased;
+            // After a loss, what arrived before is still served.
+            _ = self.ended.wait_for(|end| matches!(end, Some(end) if *end != SessionEnd::Lost)) => return None,
+            message = reader.next() => message,
+        };
+        let end = match message {
+            Ok(Message::Request { id, body }) => {
+                let mut open = self.served.open();
+                if open.len() < MAX_OPEN && !open.contains(&id) {
+                    open.push(id);
+                    return Some((id, body));
+                }
+                Fault::Requests.into()
+            }
+            Ok(_) => Fault::Unexpected.into(),
+            Err(end) => end,
+        };
+        session.finish(end, None);
         None
+    }
+}
+
+impl Drop for ServerReceiver {
+    fn drop(&mut self) {
+        self.served.session.finish(SessionEnd::Closed, None);
+        if let Some(reader) = self.reader.take() {
+            // A farewell may still be under way; the writing task lets go of the connection afterwards.
+            self.served.session.park(reader.into_link());
+        }
     }
 }
