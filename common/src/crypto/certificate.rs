@@ -138,24 +138,33 @@ impl MasterProof {
 
     /// The roots before this one, newest first, each of which signed the next.
     pub fn predecessors(&self) -> Result<Vec<PublicKey>, CertificateError> {
-        if self.chain.len() > MAX_CHAIN {
+        walk(&self.root, &self.chain)
+    }
+
+    /// True when `chain` leads to `root`.
+    pub(super) fn leads_to(root: &PublicKey, chain: &[Signed]) -> bool {
+        walk(root, chain).is_ok()
+    }
+}
+
+/// The roots before `root`, newest first.
+fn walk(root: &PublicKey, chain: &[Signed]) -> Result<Vec<PublicKey>, CertificateError> {
+    if chain.len() > MAX_CHAIN {
+        return Err(CertificateError::Chain);
+    }
+    let mut next = *root;
+    let mut found = Vec::with_capacity(chain.len());
+    for signed in chain.iter().rev() {
+        // Who signed is read from the statement and proved by the signature over it.
+        let claim: Succession = decode(&signed.body, Limits::UNKNOWN_PEER).map_err(|_| CertificateError::Malformed)?;
+        let step: Succession = signed.open(SUCCESSION, &claim.from)?;
+        if step.version != VERSION || step.to != next {
             return Err(CertificateError::Chain);
         }
-        let mut next = self.root;
-        let mut found = Vec::with_capacity(self.chain.len());
-        for signed in self.chain.iter().rev() {
-            // Who signed is read from the statement and proved by the signature over it.
-            let claim: Succession =
-                decode(&signed.body, Limits::UNKNOWN_PEER).map_err(|_| CertificateError::Malformed)?;
-            let step: Succession = signed.open(SUCCESSION, &claim.from)?;
-            if step.version != VERSION || step.to != next {
-                return Err(CertificateError::Chain);
-            }
-            next = step.from;
-            found.push(next);
-        }
-        Ok(found)
+        next = step.from;
+        found.push(next);
     }
+    Ok(found)
 }
 
 /// `from`'s word that `to` follows it as the root.

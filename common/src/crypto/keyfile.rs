@@ -63,6 +63,12 @@ pub(super) fn replace(path: &Path, text: &str, mode: u32) -> Result<(), Diagnost
     sync_directory(path)
 }
 
+/// Moves a key file over another, atomically.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Diagnostic> {
+    fs::rename(from, to).map_err(|error| failed("replace", to, &error))?;
+    sync_directory(to)
+}
+
 /// Creates the directory of keys, closed to others; an existing one is left as it is.
 pub(super) fn directory(path: &Path) -> Result<(), Diagnostic> {
     use std::os::unix::fs::DirBuilderExt;
