@@ -1,0 +1,365 @@
+//! `file.managed`.
+
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+use fleet_common::args;
+use fleet_common::diff::unified;
+use fleet_common::value::{Map, Value};
+
+use super::owner::{Mode, Resolved, Wanted, make_parents, shown};
+use super::{backup, contents, source};
+use crate::cx::{Act, Look};
+use crate::states::{Applied, Failure, Plan, Report, RunNotes, State};
+use crate::system::command::Command;
+use crate::system::fs::{WriteOptions, read_bounded, umask, write_atomic};
+
+args! {
+    /// Arguments of `file.managed`.
+    pub struct Managed {
+        /// The file.
+        name: String,
+        /// Where the content comes from: `salt://...`, a local path, or a list of which the first that exists is used.
+        source: Option<Value> = None,
+        /// Checksum that a local source must have, `algorithm=hex`.
+        source_hash: Option<String> = None,
+        /// Do not check a source's checksum.
+        skip_verify: bool = false,
+        /// Keep the fetched source in the cache (always done here).
+        keep_source: bool = true,
+        /// Owner.
+        user: Option<String> = None,
+        /// Group.
+        group: Option<String> = None,
+        /// Mode, or `keep` for that of the source.
+        mode: Option<Mode> = None,
+        /// Template engine to render the content with.
+        template: Option<String> = None,
+        /// Names for the template; they win over `defaults`.
+        context: Option<Map> = None,
+        /// Names for the template.
+        defaults: Option<Map> = None,
+        /// Make missing directories above it.
+        makedirs: bool = false,
+        /// Mode of directories that are made.
+        dir_mode: Option<Mode> = None,
+        /// Replace the content of a file that exists.
+        replace: bool = true,
+        /// `minion`: keep the former file in the cache directory.
+        backup: Option<Value> = None,
+        /// Show the difference in the changes.
+        show_changes: bool = true,
+        /// Make the file if it is missing.
+        create: bool = true,
+        /// The content: a text, or a list of lines.
+        contents: Option<Value> = None,
+        /// Pillar key (or keys) of the content.
+        contents_pillar: Vec<String> = Vec::new(),
+        /// Grain key (or keys) of the content.
+        contents_grains: Vec<String> = Vec::new(),
+        /// End the content with a newline.
+        contents_newline: bool = true,
+        /// Between the parts of a key.
+        contents_delimiter: String = ":".to_owned(),
+        /// The content may be empty.
+        allow_empty: bool = true,
+        /// Follow a symbolic link at `name`.
+        follow_symlinks: bool = true,
+        /// A command that must succeed on the new content, which it gets as a file.
+        check_cmd: Option<String> = None,
+        /// Directory of the file for `check_cmd`.
+        tmp_dir: Option<String> = None,
+        /// Ending of the file for `check_cmd`.
+        tmp_ext: Option<String> = None,
+        /// Show the whole content of a new file in the changes of a dry run.
+        new_file_diff: bool = false,
+        /// Encoding of the content; only UTF-8 is supported.
+        encoding: Option<String> = None,
+        /// Keep the case of win_* arguments out: the file's attributes, which need chattr; not supported.
+        attrs: Option<String> = None,
+    }
+}
+
+/// What is to be done to the file.
+#[derive(Debug, Clone)]
+pub struct Todo {
+    path: PathBuf,
+    /// New content; `None` leaves it.
+    content: Option<Vec<u8>>,
+    resolved: Result<Resolved, Failure>,
+    /// Text of a mode that is none: the file is written, then the state fails, as in the reference.
+    wrong_mode: Option<String>,
+    dir_mode: Option<u32>,
+    exists: bool,
+}
+
+impl State for Managed {
+    type Todo = Todo;
+
+    fn plan(&self, look: &Look, notes: &mut RunNotes) -> Result<Plan<Todo>, Failure> {
+        self.check()?;
+        let name = &self.name;
+        let path = self.target();
+        let now = std::fs::metadata(&path).ok();
+        if now.is_none() && !self.create {
+            let text = format!("File {name} is not present and is not set for creation");
+            return Ok(Plan::Nothing(Report::new(text)));
+        }
+        if now.as_ref().is_some_and(Metadata::is_dir) {
+            return Err(Failure::new(format!("Specified target {name} is a directory")));
+        }
+        let fetched = self.content(look, notes, now.is_some())?;
+        match now {
+            None => self.create_plan(path, fetched),
+            Some(now) => self.update_plan(path, &now, fetched),
+        }
+    }
+
+    fn apply(&self, act: &Act, todo: Todo) -> Result<Applied, Failure> {
+        let path = &todo.path;
+        let resolved = todo.resolved?;
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        if !parent.is_dir() {
+            if !self.makedirs {
+                return Err(Failure::new("Parent directory not present"));
+            }
+            make_parents(path, &resolved, todo.dir_mode)?;
+        }
+        if let Some(content) = &todo.content {
+            self.run_check(act, content)?;
+            if todo.exists && self.backup.as_ref().is_some_and(|mode| mode.as_str() == Some("minion") || mode.as_bool() == Some(true)) {
+                backup::keep(act, path)?;
+            }
+            let mode = if todo.wrong_mode.is_some() { Some(0o600) } else { resolved.mode };
+            let options = WriteOptions { mode, uid: resolved.uid, gid: resolved.gid, ..WriteOptions::default() };
+            write_atomic(path, content, &options).map_err(|fault| Failure::new(fault.to_string()))?;
+        } else {
+            resolved.apply(path, true)?;
+        }
+        match todo.wrong_mode {
+            Some(text) => {
+                let report = Report::new(format!("Failed to change mode to {text}"));
+                Err(Failure(if todo.exists { report } else { report.change("diff", "New file") }))
+            }
+            None => Ok(Applied::AsPlanned),
+        }
+    }
+}
+
+/// New content and, where it is known, the mode of its source.
+struct Content {
+    bytes: Option<Vec<u8>>,
+    source_mode: Option<u32>,
+    from_source: bool,
+}
+
+impl Managed {
+    fn check(&self) -> Result<(), Failure> {
+        let name = &self.name;
+        if name.is_empty() {
+            return Err(Failure::new("Destination file name is required"));
+        }
+        if !Path::new(name).is_absolute() {
+            return Err(Failure::new(format!("Specified file {name} is not an absolute path")));
+        }
+        if self.attrs.is_some() {
+            return Err(Failure::new("file.managed: the argument 'attrs' is not supported yet"));
+        }
+        if self.encoding.as_ref().is_some_and(|name| !["utf-8", "utf8", "ascii"].contains(&name.to_lowercase().as_str())) {
+            return Err(Failure::new("file.managed: only 'encoding: utf-8' is supported yet"));
+        }
+        let texts = usize::from(self.contents.as_ref().is_some_and(|contents| !contents.is_null()))
+            + usize::from(!self.contents_pillar.is_empty())
+            + usize::from(!self.contents_grains.is_empty());
+        let sourced = self.source.as_ref().is_some_and(Value::truthy);
+        if sourced && texts > 0 {
+            return Err(Failure::new(
+                "'source' cannot be used in combination with 'contents', 'contents_pillar', or 'contents_grains'",
+            ));
+        }
+        if texts > 1 {
+            return Err(Failure::new("Only one of 'contents', 'contents_pillar', and 'contents_grains' is permitted"));
+        }
+        Ok(())
+    }
+
+    /// The file itself: behind a symbolic link unless that is to be replaced.
+    fn target(&self) -> PathBuf {
+        let path = PathBuf::from(&self.name);
+        if self.follow_symlinks { std::fs::canonicalize(&path).unwrap_or(path) } else { path }
+    }
+
+    fn content(&self, look: &Look, notes: &RunNotes, exists: bool) -> Result<Content, Failure> {
+        if exists && !self.replace {
+            return Ok(Content { bytes: None, source_mode: None, from_source: false });
+        }
+        let texts = contents::Sources {
+            contents: self.contents.as_ref(),
+            pillar: &self.contents_pillar,
+            grains: &self.contents_grains,
+            delimiter: &self.contents_delimiter,
+            newline: self.contents_newline,
+        };
+        let (bytes, source_mode, path, from_source) = match contents::resolve(look, &texts)? {
+            Some(bytes) => (bytes, None, self.name.clone(), false),
+            None => match self.source.as_ref().map_or(Ok(None), |source| source::fetch(look, source, &notes.saltenv))? {
+                None => return Ok(Content { bytes: None, source_mode: None, from_source: false }),
+                Some(fetched) => {
+                    if let (true, false, Some(hash)) = (fetched.foreign, self.skip_verify, &self.source_hash) {
+                        source::verify(&self.name, &fetched.bytes, hash)?;
+                    }
+                    (fetched.bytes, fetched.mode, fetched.path, true)
+                }
+            },
+        };
+        let bytes = match &self.template {
+            Some(engine) => {
+                let mut names = self.defaults.clone().unwrap_or_default();
+                names.extend(self.context.clone().unwrap_or_default());
+                source::render(look, engine, bytes, &path, &notes.saltenv, names)?
+            }
+            None => bytes,
+        };
+        Ok(Content { bytes: Some(bytes), source_mode, from_source })
+    }
+
+    fn wanted(&self, content: &Content) -> (Wanted, Option<String>) {
+        let (mode, wrong) = match &self.mode {
+            None => (None, None),
+            Some(Mode::Keep) => (content.source_mode, None),
+            Some(Mode::Bits(bits)) => (Some(*bits), None),
+            Some(Mode::Wrong(text)) => (None, Some(text.clone())),
+        };
+        (Wanted { user: self.user.clone(), group: self.group.clone(), mode }, wrong)
+    }
+
+    fn dir_mode(&self) -> Result<Option<u32>, Failure> {
+        self.dir_mode.as_ref().map_or(Ok(None), Mode::bits)
+    }
+
+    fn would(&self) -> Report {
+        Report::new(format!(
+            "The file {} is set to be changed\nNote: No changes made, actual changes may\nbe different due to other states.",
+            self.name
+        ))
+    }
+
+    fn create_plan(&self, path: PathBuf, content: Content) -> Result<Plan<Todo>, Failure> {
+        let name = &self.name;
+        let (mut wanted, wrong_mode) = self.wanted(&content);
+        let usual = 0o666 & !umask();
+        // The reference makes files from a source, and those with a mode, as 0600 first and reports what it sets after.
+        let reported = (content.from_source || wanted.mode.is_some()).then(|| wanted.mode.unwrap_or(usual));
+        wanted.mode = wanted.mode.or(Some(usual));
+        let resolved = wanted.resolve();
+        let empty = content.bytes.is_none();
+        let mut did = if empty {
+            Report::new("Empty file").change("new", format!("file {name} created"))
+        } else {
+            Report::new(format!("File {name} updated")).change("diff", "New file")
+        };
+        if let Some(mode) = reported.filter(|mode| empty || *mode != 0o600) {
+            did = did.change("mode", shown(mode));
+        }
+        if let Ok(resolved) = &resolved {
+            let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+            for (key, asked, differs) in [
+                ("user", &self.user, resolved.uid.is_some_and(|wanted| wanted != uid)),
+                ("group", &self.group, resolved.gid.is_some_and(|wanted| wanted != gid)),
+            ] {
+                if let Some(asked) = asked.as_ref().filter(|_| differs) {
+                    did = did.change(key, asked);
+                }
+            }
+        }
+        let todo = Todo {
+            path,
+            content: Some(content.bytes.unwrap_or_default()),
+            resolved,
+            wrong_mode,
+            dir_mode: self.dir_mode()?,
+            exists: false,
+        };
+        Ok(Plan::Change { todo, would: self.would().change("newfile", name), did })
+    }
+
+    fn update_plan(&self, path: PathBuf, now: &Metadata, content: Content) -> Result<Plan<Todo>, Failure> {
+        let name = &self.name;
+        let (wanted, wrong_mode) = self.wanted(&content);
+        let resolved = wanted.resolve()?;
+        let mut changes = wanted.changes(&resolved, now);
+        let mut new = None;
+        if let Some(bytes) = content.bytes {
+            let old = read_bounded(&path, source::MAX_FILE).map_err(|fault| Failure::new(fault.to_string()))?;
+            if old != bytes {
+                let shown = if self.show_changes { difference(&old, &bytes) } else { "<show_changes=False>".to_owned() };
+                let mut all = Map::new();
+                all.insert("diff", shown);
+                all.extend(changes);
+                changes = all;
+                new = Some(bytes);
+            }
+        }
+        if changes.is_empty() && wrong_mode.is_none() {
+            let kept = !self.replace;
+            let text = if kept {
+                format!("File {name} exists with proper permissions. No changes made.")
+            } else {
+                format!("File {name} is in the correct state")
+            };
+            return Ok(Plan::Nothing(Report::new(text)));
+        }
+        let managed = self.replace && (content.from_source || new.is_some() || self.has_text());
+        let did = if managed { format!("File {name} updated") } else { String::new() };
+        let todo = Todo { path, content: new, resolved: Ok(resolved), wrong_mode, dir_mode: self.dir_mode()?, exists: true };
+        Ok(Plan::Change {
+            todo,
+            would: self.would().changes(changes.clone()),
+            did: Report::new(did).changes(changes),
+        })
+    }
+
+    fn has_text(&self) -> bool {
+        self.contents.is_some() || !self.contents_pillar.is_empty() || !self.contents_grains.is_empty()
+    }
+
+    /// Runs `check_cmd` on the new content in a private file.
+    fn run_check(&self, _act: &Act, content: &[u8]) -> Result<(), Failure> {
+        let Some(check) = &self.check_cmd else { return Ok(()) };
+        let folder = self.tmp_dir.clone().map_or_else(std::env::temp_dir, PathBuf::from);
+        let suffix = self.tmp_ext.clone().unwrap_or_default();
+        let failed = |why: String| Failure::new(format!("check_cmd: the new content cannot be kept for checking: {why}"));
+        let file = tempfile::Builder::new().prefix("check-").suffix(&suffix).tempfile_in(folder);
+        let file = file.map_err(|error| failed(error.to_string()))?;
+        std::fs::write(file.path(), content).map_err(|error| failed(error.to_string()))?;
+        let line = format!("{check} {}", file.path().display());
+        let finished = Command::shell("/bin/sh", line).run().map_err(|error| Failure::new(error.to_string()))?;
+        if finished.status == 0 {
+            return Ok(());
+        }
+        let output = [finished.stdout, finished.stderr].concat();
+        let output = String::from_utf8_lossy(&output).trim().to_owned();
+        let separator = if output.is_empty() { "" } else { "\n" };
+        Err(Failure::new(format!("check_cmd execution failed{separator}{output}")))
+    }
+}
+
+/// Longest texts that are compared line by line.
+const MAX_DIFF: usize = 1 << 20;
+
+/// The difference as changes show it.
+pub(super) fn difference(old: &[u8], new: &[u8]) -> String {
+    match (text(old), text(new)) {
+        (Some(old), Some(new)) if old.len().max(new.len()) > MAX_DIFF => {
+            format!("<{} bytes replaced by {}; too long to show>", old.len(), new.len())
+        }
+        (Some(old), Some(new)) => unified(old, new, "", ""),
+        (None, Some(_)) => "Replace binary file with text file".to_owned(),
+        (Some(_), None) => "Replace text file with binary file".to_owned(),
+        (None, None) => "Replace binary file".to_owned(),
+    }
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    if bytes.contains(&0) { None } else { std::str::from_utf8(bytes).ok() }
+}
