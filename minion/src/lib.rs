@@ -6,4 +6,5 @@ pub mod grains;
 pub mod journal;
 pub mod modules;
 pub mod registry;
+pub mod states;
 pub mod system;

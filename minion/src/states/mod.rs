@@ -13,7 +13,8 @@ pub mod test;
 
 pub use bind::bind;
 pub use plan::{
-    AnyState, Applied, Failure, OpaqueRun, OpaqueState, Plan, PlannedState, Report, RunNotes, State, StateResult, Trigger,
+    AnyState, Applied, Failure, OpaqueRun, OpaqueState, Plan, PlannedState, Report, RunNotes, State, StateResult,
+    Trigger,
 };
 pub use table::{StateFunction, StateModule, States};
 

@@ -116,8 +116,9 @@ pub enum Trigger {
 
 /// A state whose effect cannot be predicted (`cmd.run`, `module.run`, Python states): it plans "would run".
 pub trait OpaqueState {
-    /// What a dry run says.
-    fn would(&self, look: &Look, trigger: Trigger) -> Result<StateResult, Failure>;
+    /// What a dry run says. Gets the whole context only because an author may declare a command of his own as harmless
+    /// (`stateful: [test_name: …]`); anything else here reads.
+    fn would(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure>;
     /// Runs it.
     fn run(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure>;
     /// True when a changed watch runs it again (or for the first time).
@@ -186,7 +187,7 @@ pub struct OpaqueRun<S>(pub S);
 
 impl<S: OpaqueState> OpaqueRun<S> {
     fn go(&self, act: &Act, trigger: Trigger, dry: bool) -> StateResult {
-        let answer = if dry { self.0.would(act.look(), trigger) } else { self.0.run(act, trigger) };
+        let answer = if dry { self.0.would(act, trigger) } else { self.0.run(act, trigger) };
         match answer {
             Ok(result) => result,
             Err(failure) => failed(failure),

@@ -6,14 +6,20 @@ use fleet_common::value::path::traverse;
 use fleet_common::value::{Map, Value};
 
 use super::{AnyState, Failure, OpaqueRun, OpaqueState, Report, StateFunction, StateModule, StateResult, Trigger};
-use crate::cx::{Act, Look};
+use crate::cx::Act;
 
 /// The module's table.
 pub const STATE: StateModule = StateModule {
     name: "test",
     doc: "States that only report: for trying requisites and trees.",
     functions: &[
-        StateFunction { name: "nop", doc: "Does nothing and succeeds.", example: "x: {test.nop: []}", args: Any::ROWS, make: nop },
+        StateFunction {
+            name: "nop",
+            doc: "Does nothing and succeeds.",
+            example: "x: {test.nop: []}",
+            args: Any::ROWS,
+            make: nop,
+        },
         StateFunction {
             name: "succeed_without_changes",
             doc: "Succeeds without changes.",
@@ -181,7 +187,7 @@ fn watched() -> StateResult {
 }
 
 impl OpaqueState for Pretend {
-    fn would(&self, _look: &Look, trigger: Trigger) -> Result<StateResult, Failure> {
+    fn would(&self, _act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
         Ok(if trigger == Trigger::Watch { watched() } else { self.dry.clone() })
     }
     fn run(&self, _act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
@@ -229,7 +235,7 @@ fn chosen(value: &Value, option: &str) -> Result<bool, Failure> {
 }
 
 impl OpaqueState for Configurable {
-    fn would(&self, _look: &Look, trigger: Trigger) -> Result<StateResult, Failure> {
+    fn would(&self, _act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
         if trigger == Trigger::Watch { Ok(watched()) } else { self.answer(true) }
     }
     fn run(&self, _act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
@@ -238,20 +244,20 @@ impl OpaqueState for Configurable {
 }
 
 impl OpaqueState for Notification {
-    fn would(&self, _look: &Look, _trigger: Trigger) -> Result<StateResult, Failure> {
+    fn would(&self, _act: &Act, _trigger: Trigger) -> Result<StateResult, Failure> {
         let Some(text) = self.text.as_ref().filter(|text| !text.is_empty()) else {
             return Err(Failure::new("Missing required argument text."));
         };
         Ok(StateResult::new(Some(true), Report::new(text.as_str())))
     }
     fn run(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
-        self.would(act.look(), trigger)
+        self.would(act, trigger)
     }
 }
 
 impl OpaqueState for CheckPillar {
-    fn would(&self, look: &Look, _trigger: Trigger) -> Result<StateResult, Failure> {
-        let pillar = Value::Map((*look.pillar()).clone());
+    fn would(&self, act: &Act, _trigger: Trigger) -> Result<StateResult, Failure> {
+        let pillar = Value::Map((*act.pillar()).clone());
         let found = |key: &str| traverse(&pillar, key, ":").filter(|value| !value.is_null());
         let mut comment = String::new();
         for key in self.present.iter().filter(|key| found(key).is_none()) {
@@ -260,7 +266,9 @@ impl OpaqueState for CheckPillar {
         type Fits = fn(&Value) -> bool;
         let kinds: [(&[String], &str, Fits); 5] = [
             (&self.boolean, "<class 'bool'>", |value| matches!(value, Value::Bool(_))),
-            (&self.integer, "<class 'int'>", |value| matches!(value, Value::Int(_) | Value::BigInt(_) | Value::Bool(_))),
+            (&self.integer, "<class 'int'>", |value| {
+                matches!(value, Value::Int(_) | Value::BigInt(_) | Value::Bool(_))
+            }),
             (&self.string, "(<class 'str'>,)", |value| matches!(value, Value::Str(_))),
             (&self.listing, "<class 'list'>", |value| matches!(value, Value::List(_))),
             (&self.dictionary, "<class 'dict'>", |value| matches!(value, Value::Map(_))),
@@ -274,6 +282,6 @@ impl OpaqueState for CheckPillar {
         Ok(StateResult::new(result, Report::new(comment)))
     }
     fn run(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
-        self.would(act.look(), trigger)
+        self.would(act, trigger)
     }
 }

@@ -12,7 +12,8 @@ pub fn keep(look: &Look, path: &Path) -> Result<(), Failure> {
     let failed = |why: String| Failure::new(format!("{} cannot be kept as a backup: {why}", path.display()));
     let meta = std::fs::metadata(path).map_err(|error| failed(plain(&error)))?;
     let content = read_bounded(path, super::source::MAX_FILE).map_err(|fault| failed(fault.to_string()))?;
-    let folder = look.cache_dir().join("file_backup").join(path.parent().unwrap_or(path).strip_prefix("/").unwrap_or(path));
+    let folder =
+        look.cache_dir().join("file_backup").join(path.parent().unwrap_or(path).strip_prefix("/").unwrap_or(path));
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700).create(&folder).map_err(|error| failed(plain(&error)))?;
     let now = jiff::Zoned::now();

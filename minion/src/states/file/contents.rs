@@ -79,8 +79,7 @@ fn text(value: &Value, newline: bool) -> Result<String, Failure> {
 fn written(value: &Value) -> String {
     match value {
         Value::Map(map) => {
-            let pairs: Vec<String> =
-                map.iter().map(|(k, v)| format!("({}, {})", nested(k), nested(v))).collect();
+            let pairs: Vec<String> = map.iter().map(|(k, v)| format!("({}, {})", nested(k), nested(v))).collect();
             if pairs.is_empty() { "OrderedDict()".to_owned() } else { format!("OrderedDict([{}])", pairs.join(", ")) }
         }
         other => str_(other),

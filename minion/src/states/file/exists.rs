@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fleet_common::args;
 
-use crate::cx::{Act, Look};
+use crate::cx::Act;
 use crate::states::{Failure, OpaqueState, Report, StateResult, Trigger};
 
 args! {
@@ -21,7 +21,7 @@ pub struct Exists(pub Presence);
 pub struct Missing(pub Presence);
 
 impl OpaqueState for Exists {
-    fn would(&self, _look: &Look, _trigger: Trigger) -> Result<StateResult, Failure> {
+    fn would(&self, _act: &Act, _trigger: Trigger) -> Result<StateResult, Failure> {
         let name = &self.0.name;
         if name.is_empty() {
             return Err(Failure::new("Must provide name to file.exists"));
@@ -32,7 +32,7 @@ impl OpaqueState for Exists {
         Ok(StateResult::new(Some(true), Report::new(format!("Path {name} exists"))))
     }
     fn run(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
-        self.would(act.look(), trigger)
+        self.would(act, trigger)
     }
     fn watches(&self) -> bool {
         false
@@ -40,7 +40,7 @@ impl OpaqueState for Exists {
 }
 
 impl OpaqueState for Missing {
-    fn would(&self, _look: &Look, _trigger: Trigger) -> Result<StateResult, Failure> {
+    fn would(&self, _act: &Act, _trigger: Trigger) -> Result<StateResult, Failure> {
         let name = &self.0.name;
         if name.is_empty() {
             return Err(Failure::new("Must provide name to file.missing"));
@@ -51,7 +51,7 @@ impl OpaqueState for Missing {
         Ok(StateResult::new(Some(true), Report::new(format!("Path {name} is missing"))))
     }
     fn run(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
-        self.would(act.look(), trigger)
+        self.would(act, trigger)
     }
     fn watches(&self) -> bool {
         false

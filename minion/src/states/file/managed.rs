@@ -127,7 +127,12 @@ impl State for Managed {
         }
         if let Some(content) = &todo.content {
             self.run_check(act, content)?;
-            if todo.exists && self.backup.as_ref().is_some_and(|mode| mode.as_str() == Some("minion") || mode.as_bool() == Some(true)) {
+            if todo.exists
+                && self
+                    .backup
+                    .as_ref()
+                    .is_some_and(|mode| mode.as_str() == Some("minion") || mode.as_bool() == Some(true))
+            {
                 backup::keep(act, path)?;
             }
             let mode = if todo.wrong_mode.is_some() { Some(0o600) } else { resolved.mode };
@@ -165,7 +170,11 @@ impl Managed {
         if self.attrs.is_some() {
             return Err(Failure::new("file.managed: the argument 'attrs' is not supported yet"));
         }
-        if self.encoding.as_ref().is_some_and(|name| !["utf-8", "utf8", "ascii"].contains(&name.to_lowercase().as_str())) {
+        if self
+            .encoding
+            .as_ref()
+            .is_some_and(|name| !["utf-8", "utf8", "ascii"].contains(&name.to_lowercase().as_str()))
+        {
             return Err(Failure::new("file.managed: only 'encoding: utf-8' is supported yet"));
         }
         let texts = usize::from(self.contents.as_ref().is_some_and(|contents| !contents.is_null()))
@@ -202,15 +211,17 @@ impl Managed {
         };
         let (bytes, source_mode, path, from_source) = match contents::resolve(look, &texts)? {
             Some(bytes) => (bytes, None, self.name.clone(), false),
-            None => match self.source.as_ref().map_or(Ok(None), |source| source::fetch(look, source, &notes.saltenv))? {
-                None => return Ok(Content { bytes: None, source_mode: None, from_source: false }),
-                Some(fetched) => {
-                    if let (true, false, Some(hash)) = (fetched.foreign, self.skip_verify, &self.source_hash) {
-                        source::verify(&self.name, &fetched.bytes, hash)?;
+            None => {
+                match self.source.as_ref().map_or(Ok(None), |source| source::fetch(look, source, &notes.saltenv))? {
+                    None => return Ok(Content { bytes: None, source_mode: None, from_source: false }),
+                    Some(fetched) => {
+                        if let (true, false, Some(hash)) = (fetched.foreign, self.skip_verify, &self.source_hash) {
+                            source::verify(&self.name, &fetched.bytes, hash)?;
+                        }
+                        (fetched.bytes, fetched.mode, fetched.path, true)
                     }
-                    (fetched.bytes, fetched.mode, fetched.path, true)
                 }
-            },
+            }
         };
         let bytes = match &self.template {
             Some(engine) => {
@@ -292,7 +303,8 @@ impl Managed {
         if let Some(bytes) = content.bytes {
             let old = read_bounded(&path, source::MAX_FILE).map_err(|fault| Failure::new(fault.to_string()))?;
             if old != bytes {
-                let shown = if self.show_changes { difference(&old, &bytes) } else { "<show_changes=False>".to_owned() };
+                let shown =
+                    if self.show_changes { difference(&old, &bytes) } else { "<show_changes=False>".to_owned() };
                 let mut all = Map::new();
                 all.insert("diff", shown);
                 all.extend(changes);
@@ -311,12 +323,9 @@ impl Managed {
         }
         let managed = self.replace && (content.from_source || new.is_some() || self.has_text());
         let did = if managed { format!("File {name} updated") } else { String::new() };
-        let todo = Todo { path, content: new, resolved: Ok(resolved), wrong_mode, dir_mode: self.dir_mode()?, exists: true };
-        Ok(Plan::Change {
-            todo,
-            would: self.would().changes(changes.clone()),
-            did: Report::new(did).changes(changes),
-        })
+        let todo =
+            Todo { path, content: new, resolved: Ok(resolved), wrong_mode, dir_mode: self.dir_mode()?, exists: true };
+        Ok(Plan::Change { todo, would: self.would().changes(changes.clone()), did: Report::new(did).changes(changes) })
     }
 
     fn has_text(&self) -> bool {
@@ -328,7 +337,8 @@ impl Managed {
         let Some(check) = &self.check_cmd else { return Ok(()) };
         let folder = self.tmp_dir.clone().map_or_else(std::env::temp_dir, PathBuf::from);
         let suffix = self.tmp_ext.clone().unwrap_or_default();
-        let failed = |why: String| Failure::new(format!("check_cmd: the new content cannot be kept for checking: {why}"));
+        let failed =
+            |why: String| Failure::new(format!("check_cmd: the new content cannot be kept for checking: {why}"));
         let file = tempfile::Builder::new().prefix("check-").suffix(&suffix).tempfile_in(folder);
         let file = file.map_err(|error| failed(error.to_string()))?;
         std::fs::write(file.path(), content).map_err(|error| failed(error.to_string()))?;

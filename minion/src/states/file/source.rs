@@ -51,7 +51,9 @@ pub fn fetch(look: &Look, source: &Value, environment: &str) -> Result<Option<Fe
         Value::Str(name) if name.is_empty() => Ok(None),
         Value::Str(name) => one(look, name, environment).map(Some),
         Value::Null => Ok(None),
-        other => Err(Failure::new(format!("Unable to manage file: source must be a text or a list, not {}", other.kind()))),
+        other => {
+            Err(Failure::new(format!("Unable to manage file: source must be a text or a list, not {}", other.kind())))
+        }
     }
 }
 

@@ -153,7 +153,9 @@ impl Symlink {
         }
         todo.replace = true;
         let text = match &self.backupname {
-            Some(backup) => format!("Symlink & backup target are set to be created: {name} -> {target}, backup {backup}"),
+            Some(backup) => {
+                format!("Symlink & backup target are set to be created: {name} -> {target}, backup {backup}")
+            }
             None => format!(
                 "The file or directory {name} is set for removal to make way for a new symlink targeting {target}"
             ),

@@ -43,11 +43,17 @@ impl Recurse {
                 "ignore_files" => recurse.ignore_files = true,
                 "ignore_dirs" => recurse.ignore_dirs = true,
                 "silent" => recurse.silent = true,
-                other => return Err(Failure::new(format!("Types for \"recurse\" limited to \"user\", \"group\", \"mode\", \"ignore_files\", \"ignore_dirs\" and \"silent\", not \"{other}\""))),
+                other => {
+                    return Err(Failure::new(format!(
+                        "Types for \"recurse\" limited to \"user\", \"group\", \"mode\", \"ignore_files\", \"ignore_dirs\" and \"silent\", not \"{other}\""
+                    )));
+                }
             }
         }
         if recurse.ignore_files && recurse.ignore_dirs {
-            return Err(Failure::new("Must not specify \"recurse\" options \"ignore_files\" and \"ignore_dirs\" at the same time."));
+            return Err(Failure::new(
+                "Must not specify \"recurse\" options \"ignore_files\" and \"ignore_dirs\" at the same time.",
+            ));
         }
         Ok(recurse)
     }
