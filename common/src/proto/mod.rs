@@ -6,6 +6,7 @@ pub mod decode;
 pub mod job;
 pub mod request;
 pub mod ret;
+pub mod worker;
 
 /// The version of the protocol, in the handshake's prologue and in every publication header.
 /// A peer with another version is refused; there is no negotiation and so no downgrade.

@@ -7,7 +7,9 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Gid, Pid, PidfdFlags, Signal, Uid, kill_process_group, pidfd_open};
+use rustix::process::{
+    Gid, Pid, PidfdFlags, Resource, Rlimit, Signal, Uid, getrlimit, kill_process_group, pidfd_open, prlimit,
+};
 
 use super::command::{Command, CommandError, Finished, RunAs};
 
@@ -236,6 +238,7 @@ fn end_group(group: Pid, exit: &OwnedFd) {
 /// Sends a signal to every process of a session and returns how many got it.
 ///
 /// Each command has a process group of its own; a worker that leads a session is ended with all its commands this way.
+/// The leader comes last, so that it can do this to itself.
 pub fn signal_session(session: u32, signal: Signal) -> usize {
     let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
@@ -245,7 +248,10 @@ pub fn signal_session(session: u32, signal: Signal) -> usize {
         let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
         fields.split(' ').nth(3).and_then(|field| field.parse::<u32>().ok()) == Some(session)
     };
-    pids.filter(in_session)
+    let mut members: Vec<i32> = pids.filter(in_session).collect();
+    members.sort_unstable_by_key(|pid| *pid as u32 == session);
+    members
+        .into_iter()
         .filter_map(Pid::from_raw)
         .filter(|pid| rustix::process::kill_process(*pid, signal).is_ok())
         .count()
@@ -287,7 +293,7 @@ fn builder(command: &Command) -> Result<std::process::Command, CommandError> {
 /// Credentials belong to threads in Linux and a child inherits those of the thread that makes it; the standard library can set
 /// ids but drops the supplementary groups. The thread ends at once, so no other code ever runs under that identity.
 fn spawn(mut builder: std::process::Command, identity: Option<&RunAs>) -> io::Result<Child> {
-    let Some(identity) = identity else { return spawn_settled(&mut builder) };
+    let Some(identity) = identity else { return spawn_settled(&mut builder).inspect(lift_memory_limit) };
     let groups: Vec<Gid> = identity.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
     let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
     let on_thread = move || -> io::Result<Child> {
@@ -299,7 +305,19 @@ fn spawn(mut builder: std::process::Command, identity: Option<&RunAs>) -> io::Re
         spawn_settled(&mut builder)
     };
     let thread = std::thread::Builder::new().name("run-as".to_owned()).spawn(on_thread)?;
-    thread.join().unwrap_or_else(|_| Err(io::Error::other("the starting thread failed")))
+    let child = thread.join().unwrap_or_else(|_| Err(io::Error::other("the starting thread failed")))?;
+    lift_memory_limit(&child);
+    Ok(child)
+}
+
+/// A worker's address space is limited softly; what it starts gets the machine's own limit back.
+fn lift_memory_limit(child: &Child) {
+    let own = getrlimit(Resource::As);
+    if own.current.is_some() && own.current != own.maximum {
+        let full = Rlimit { current: own.maximum, maximum: own.maximum };
+        // A child that is already gone needs no limit.
+        let _gone = prlimit(Some(Pid::from_child(child)), Resource::As, full);
+    }
 }
 
 /// Starts the process; a script we have just written may still be open in a child that another thread is starting.

@@ -1,0 +1,187 @@
+//! What the minion's daemon and a worker process say to each other over their inherited socket pair.
+//!
+//! Each frame is a big-endian u32 length and one msgpack message. The worker may ask what the daemon may ask the
+//! master, and what only the daemon knows; it never sees the session.
+
+use serde::{Deserialize, Serialize};
+
+use super::request::{Reply, Request};
+use crate::diag::Diagnostic;
+use crate::ids::{Jid, MinionId};
+use crate::value::{Map, Value};
+
+/// Largest frame: a return of the wire's largest message with its envelope.
+pub const MAX_FRAME: usize = 17 * 1024 * 1024;
+
+/// What to run, and all that is known at its start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// The minion.
+    pub id: MinionId,
+    /// The job; `None` for a call through the daemon's socket.
+    pub jid: Option<Jid>,
+    /// `module.function`.
+    pub fun: String,
+    /// Arguments by position.
+    pub arg: Vec<Value>,
+    /// Arguments by name.
+    pub kwarg: Map,
+    /// Grains.
+    pub grains: Map,
+    /// Pillar.
+    pub pillar: Map,
+    /// Configuration that functions may see.
+    pub opts: Map,
+    /// Directory of cached files and locks.
+    pub cache_dir: String,
+    /// Directory of the configuration, when there is one.
+    #[serde(default)]
+    pub config_dir: Option<String>,
+    /// Address space the worker may use, in bytes; 0 for no limit.
+    pub memory_limit: u64,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    /// The answer, or the error's text.
+    pub ret: Value,
+    /// Exit status, 0 for success.
+    pub retcode: i32,
+    /// False when it failed.
+    pub success: bool,
+    /// True when the function was not run: unknown, or its arguments do not fit.
+    #[serde(default)]
+    pub refused: bool,
+    /// The outputter the function asks for.
+    #[serde(default)]
+    pub out: Option<String>,
+    /// Diagnostics beside the text.
+    #[serde(default)]
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// From the daemon.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToWorker {
+    /// First and once.
+    Start(Box<Start>),
+    /// To an `Ask` of the same id.
+    Answer {
+        /// The question's id.
+        id: u64,
+        /// The answer.
+        body: Answer,
+    },
+}
+
+/// From the worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromWorker {
+    /// A question; answers may come in any order.
+    Ask {
+        /// Chosen by the worker.
+        id: u64,
+        /// The question.
+        body: Ask,
+    },
+    /// A chunk of a state run finished.
+    Chunk {
+        /// Chunks finished.
+        done: u32,
+        /// Chunks in all.
+        total: u32,
+        /// The chunk's key in the run's return.
+        key: String,
+        /// Its result.
+        result: Value,
+    },
+    /// Last: the worker exits.
+    Done(Box<Finished>),
+}
+
+/// What a worker may ask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// A question for the master, passed on as it is. Answered by `Master`.
+    Master(Box<Request>),
+    /// The file of an environment as a file on this machine. Answered by `File`.
+    Fetch {
+        /// Environment.
+        env: String,
+        /// Path in it.
+        path: String,
+    },
+    /// The jobs that run or wait now. Answered by `Running`.
+    Running {},
+    /// Ends a job with a signal. Answered by `Signalled`.
+    Signal {
+        /// The job.
+        jid: Jid,
+        /// The signal's number.
+        signal: i32,
+    },
+    /// Collects the grains again. Answered by `Map`.
+    RefreshGrains {},
+    /// Fetches the pillar again. Answered by `Map`.
+    RefreshPillar {
+        /// State environment.
+        saltenv: Option<String>,
+        /// Pillar environment.
+        pillarenv: Option<String>,
+        /// Overrides merged over it.
+        overrides: Map,
+    },
+}
+
+/// What the daemon answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// To `Master`.
+    Master(Box<Reply>),
+    /// To `Fetch`: where the file is; `None` when there is no such file.
+    File {
+        /// Absolute path.
+        local: Option<String>,
+    },
+    /// To `Running`.
+    Running {
+        /// The jobs.
+        jobs: Vec<Running>,
+    },
+    /// To `Signal`.
+    Signalled {
+        /// False when there is no such job.
+        found: bool,
+    },
+    /// To `RefreshGrains` and `RefreshPillar`.
+    Map(Map),
+    /// The question could not be answered.
+    Failed {
+        /// Why, for a person.
+        why: String,
+    },
+}
+
+/// A job that runs or waits for a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Running {
+    /// Its id.
+    pub jid: Jid,
+    /// The function.
+    pub fun: String,
+    /// Its arguments.
+    pub arg: Vec<Value>,
+    /// Process id of its worker, 0 inside the daemon.
+    pub pid: u32,
+    /// Who asked.
+    pub user: String,
+    /// Target as published.
+    pub target: String,
+    /// Waiting for a free worker.
+    pub queued: bool,
+}

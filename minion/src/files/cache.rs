@@ -1,0 +1,1 @@
+//! Files of the master kept on this machine.
