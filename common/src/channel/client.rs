@@ -64,8 +64,9 @@ pub async fn open(mut link: Link, config: &ClientConfig) -> Result<(Welcome, Cli
     // Nothing of this minion is told to a master it does not believe.
     let believed = config.trust.check(&proof).map_err(HandshakeError::from)?;
     let (third, sealer, opener) = initiator.finish(&config.id, config.role, &config.grains_hash);
-    send(&link, third).await?;
+    // Before the last word: the master's first may be large and come at once.
     link.tx.trust();
+    send(&link, third).await?;
 
     let Link { tx, rx, .. } = link;
     let mut reader = Reader::new(rx, opener);

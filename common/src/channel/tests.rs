@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_bytes::ByteBuf;
 use tempfile::TempDir;
+use tokio::sync::{mpsc, watch};
 
 use super::request::{Client, ClientConfig, Incoming, MAX_OPEN, ServerReceiver, ServerSender, accept, open};
 use super::{ChannelError, Fault, SessionEnd};
@@ -15,7 +16,7 @@ use crate::crypto::handshake::HandshakeError;
 use crate::crypto::keys::{Identity, MasterKeys, PublicKey};
 use crate::crypto::trust::{Trust, TrustError};
 use crate::proto::request::{KeyState, Push, Reply, Request, Role, Welcome};
-use crate::transport::link::LinkEnd;
+use crate::transport::link::{Closing, Inbox, LinkEnd, Queued};
 use crate::transport::{Link, Peer};
 
 /// What somebody between does with the `n`th message of one direction: what is passed on instead.
@@ -25,16 +26,17 @@ fn honest() -> Tamper {
     Box::new(|_, message| vec![message])
 }
 
-async fn carry(mut from: LinkEnd, to: tokio::sync::mpsc::Sender<Bytes>, limit: Arc<AtomicUsize>, mut tamper: Tamper) {
+/// One direction of a connection, until either side lets go.
+async fn carry(mut from: End, to: Inbox, limit: Arc<AtomicUsize>, mut tamper: Tamper) {
     let mut number = 0;
     loop {
         let queued = tokio::select! {
-            _ = from.closed.wait_for(|closed| *closed) => return,
+            _ = from.closing.wait_for(|closing| *closing != Closing::No) => return,
             queued = from.outgoing.recv() => queued,
         };
         let Some(queued) = queued else { return };
         for message in tamper(number, queued.message) {
-            if message.len() > limit.load(Ordering::Relaxed) || to.send(message).await.is_err() {
+            if message.len() > limit.load(Ordering::Relaxed) || to.deliver(message).await.is_err() {
                 return;
             }
         }
@@ -42,19 +44,25 @@ async fn carry(mut from: LinkEnd, to: tokio::sync::mpsc::Sender<Bytes>, limit: A
     }
 }
 
+struct End {
+    outgoing: mpsc::UnboundedReceiver<Queued>,
+    closing: watch::Receiver<Closing>,
+}
+
+fn end(end: LinkEnd) -> (End, Inbox, Arc<AtomicUsize>) {
+    (End { outgoing: end.outgoing, closing: end.closing }, end.incoming, end.limit)
+}
+
 /// Two ends of one connection: the minion's and the master's. The connection ends when either side closes it.
 fn pair_with(outbox: usize, to_master: Tamper, to_minion: Tamper) -> (Link, Link) {
     let (minion, minion_end) = Link::new(Peer::Memory("master".into()), outbox);
     let (master, master_end) = Link::new(Peer::Memory("minion".into()), outbox);
-    let (up, down) = (master_end.incoming.clone(), minion_end.incoming.clone());
-    let (up_limit, down_limit) = (master_end.limit.clone(), minion_end.limit.clone());
+    let (minion_end, minion_inbox, minion_limit) = end(minion_end);
+    let (master_end, master_inbox, master_limit) = end(master_end);
     tokio::spawn(async move {
-        // The ends hold senders of their own; let go of them so that a lost connection is seen.
-        let minion_end = LinkEnd { incoming: tokio::sync::mpsc::channel(1).0, ..minion_end };
-        let master_end = LinkEnd { incoming: tokio::sync::mpsc::channel(1).0, ..master_end };
         tokio::select! {
-            () = carry(minion_end, up, up_limit, to_master) => {}
-            () = carry(master_end, down, down_limit, to_minion) => {}
+            () = carry(minion_end, master_inbox, master_limit, to_master) => {}
+            () = carry(master_end, minion_inbox, minion_limit, to_minion) => {}
         }
     });
     (minion, master)
