@@ -9,6 +9,7 @@ pub mod diag;
 pub mod diff;
 pub mod digest;
 pub mod exit;
+pub mod fault;
 pub mod files;
 pub mod functions;
 pub mod ids;

@@ -226,7 +226,7 @@ fn chosen(value: &Value, option: &str) -> Result<bool, Failure> {
         Value::Bool(truth) => Ok(*truth),
         Value::Str(text) if text == "Random" => {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            Ok(now.subsec_nanos() / 1000 % 2 == 0)
+            Ok(now.subsec_micros().is_multiple_of(2))
         }
         _ => Err(Failure::new(format!(
             "You have specified the state option '{option}' with invalid arguments. It must be either True, False, or 'Random'"

@@ -1,0 +1,27 @@
+//! Named points at which a fault test lets a process die, as a power cut would: by SIGKILL, without cleaning up.
+//!
+//! Debug builds read `FLEET_DIE_AT=point` (or `point:N`, the N-th time); release builds have no such points.
+
+/// Dies here if this is the point that was asked for.
+#[cfg(debug_assertions)]
+pub fn point(name: &'static str) {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static ASKED: OnceLock<Option<(String, u32)>> = OnceLock::new();
+    static PASSED: AtomicU32 = AtomicU32::new(0);
+    let asked = ASKED.get_or_init(|| {
+        let text = std::env::var("FLEET_DIE_AT").ok()?;
+        let (point, times) = text.split_once(':').unwrap_or((&text, "1"));
+        Some((point.to_owned(), times.parse().unwrap_or(1)))
+    });
+    if let Some((wanted, times)) = asked
+        && wanted == name
+        && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *times
+    {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+}
+
+/// Does nothing in a release build.
+#[cfg(not(debug_assertions))]
+pub fn point(_name: &'static str) {}
