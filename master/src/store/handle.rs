@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::days::Days;
 use super::jobs::{self, JobRow, JobSummary, Recorded};
 use super::minions::{GrainsRow, MinionTables};
-use super::writer::{self, Shared, Write};
+use super::writer::{self, Answer, Shared, Write};
 use super::{StoreError, days};
 
 /// Writes that may wait for the writer; more wait with their senders.
@@ -59,6 +59,16 @@ pub struct Store {
     queue: mpsc::Sender<Write>,
 }
 
+/// A write on its way to the disk.
+pub struct Commit<T>(oneshot::Receiver<Result<T, StoreError>>);
+
+impl<T> Commit<T> {
+    /// Waits until it is committed.
+    pub async fn wait(self) -> Result<T, StoreError> {
+        self.0.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
 impl Store {
     /// Opens or makes the store; blocks for some milliseconds.
     pub fn open(options: StoreOptions) -> Result<Self, StoreError> {
@@ -85,8 +95,23 @@ impl Store {
 
     /// Keeps a return, once per job and minion. `created` is when the job arrived, when the caller knows that it
     /// exists and expects this minion; else the store looks. `durable`: survives a power cut when this returns.
-    pub async fn record(&self, ret: Arc<Return>, created: Option<u64>, durable: bool) -> Result<Recorded, StoreError> {
-        self.write(|answer| Write::Return { ret, created, durable, answer }).await
+    pub async fn record(
+        &self,
+        ret: Arc<Return>,
+        created: Option<u64>,
+        durable: bool,
+    ) -> Result<Recorded, StoreError> {
+        self.begin_record(ret, created, durable).await?.wait().await
+    }
+
+    /// As [`Store::record`], but comes back when the return is queued; what it gives waits for the commit.
+    pub async fn begin_record(
+        &self,
+        ret: Arc<Return>,
+        created: Option<u64>,
+        durable: bool,
+    ) -> Result<Commit<Recorded>, StoreError> {
+        self.begin(|answer| Write::Return { ret, created, durable, answer }).await
     }
 
     /// Sets how a target of a job stands if it stands as `from` and has not answered; tells whether it did.
@@ -146,13 +171,14 @@ impl Store {
         blocking(move || shared.minions.all()).await
     }
 
-    async fn write<T>(
-        &self,
-        make: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Write,
-    ) -> Result<T, StoreError> {
+    async fn write<T>(&self, make: impl FnOnce(Answer<T>) -> Write) -> Result<T, StoreError> {
+        self.begin(make).await?.wait().await
+    }
+
+    async fn begin<T>(&self, make: impl FnOnce(Answer<T>) -> Write) -> Result<Commit<T>, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.queue.send(make(answer)).await.map_err(|_| StoreError::Closed)?;
-        answered.await.map_err(|_| StoreError::Closed)?
+        Ok(Commit(answered))
     }
 
     async fn read<T: Send + 'static>(

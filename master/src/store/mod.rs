@@ -15,6 +15,6 @@ mod rows;
 mod writer;
 
 pub use error::StoreError;
-pub use handle::{Store, StoreOptions};
+pub use handle::{Commit, Store, StoreOptions};
 pub use jobs::{JobRow, JobSummary, Recorded};
 pub use minions::GrainsRow;

@@ -18,7 +18,8 @@ const GROUP: usize = 2048;
 /// How often retention looks, besides the change of the day.
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 
-type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+/// Where an acknowledgement goes.
+pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// One write and where its acknowledgement goes.
 pub(super) enum Write {

@@ -1,0 +1,251 @@
+//! What is known of each minion now: its session, its last contact, its grains.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use fleet_common::channel::request::ServerSender;
+use fleet_common::crypto::keys::PublicKey;
+use fleet_common::ids::{Jid, MinionId};
+use fleet_common::proto::decode::encode;
+use fleet_common::proto::request::{Push, Role};
+use fleet_common::value::Map;
+use serde_bytes::ByteBuf;
+use tokio::sync::watch;
+
+use crate::store::{GrainsRow, Store, StoreError};
+
+/// How long an older session may take to answer a probe before a newer one takes its place.
+const PROBE_WAIT: Duration = Duration::from_secs(2);
+
+/// One accepted minion's session.
+pub struct Session {
+    /// Tells this session from later ones of the same minion.
+    pub token: u64,
+    /// Who it is; the only identity that requests in it have.
+    pub id: MinionId,
+    /// The key it proved.
+    pub key: PublicKey,
+    /// What it is for.
+    pub role: Role,
+    /// Where it comes from, for logs.
+    pub peer: String,
+    /// Digest of the grains the minion has.
+    pub grains_hash: [u8; 32],
+    /// To the minion.
+    pub sender: ServerSender,
+    /// Counts what arrives: whoever probes waits for a change.
+    contacts: watch::Sender<u64>,
+}
+
+impl Session {
+    /// A session that was just accepted.
+    pub fn new(
+        token: u64,
+        (id, key, role): (MinionId, PublicKey, Role),
+        peer: String,
+        grains_hash: [u8; 32],
+        sender: ServerSender,
+    ) -> Self {
+        Self { token, id, key, role, peer, grains_hash, sender, contacts: watch::channel(0).0 }
+    }
+
+    /// Something arrived.
+    pub fn contact(&self) {
+        self.contacts.send_modify(|count| *count += 1);
+    }
+
+    /// True when the minion says anything within `wait` of being asked.
+    async fn answers(&self, wait: Duration) -> bool {
+        let mut contacts = self.contacts.subscribe();
+        contacts.mark_unchanged();
+        if self.sender.push(Push::Probe {}).is_err() {
+            return false;
+        }
+        tokio::select! {
+            _ = self.sender.closed() => false,
+            changed = tokio::time::timeout(wait, contacts.changed()) => matches!(changed, Ok(Ok(()))),
+        }
+    }
+}
+
+/// Grains as they are kept: encoded, because thousands of decoded trees cost ten times the memory.
+#[derive(Clone)]
+struct KnownGrains {
+    hash: [u8; 32],
+    bytes: Bytes,
+}
+
+#[derive(Default)]
+struct Inner {
+    sessions: HashMap<MinionId, Arc<Session>>,
+    calls: HashMap<MinionId, Arc<Session>>,
+    grains: HashMap<MinionId, KnownGrains>,
+}
+
+/// All minions. One owner of every map keyed by minion: entries go with the session or with the key.
+pub struct Minions {
+    inner: Mutex<Inner>,
+    tokens: AtomicU64,
+    store: Store,
+}
+
+impl Minions {
+    /// Reads what minions told before.
+    pub async fn load(store: Store) -> Result<Self, StoreError> {
+        let mut inner = Inner::default();
+        for (id, row) in store.grains().await? {
+            let hash = row.hash.as_slice().try_into().unwrap_or([0; 32]);
+            inner.grains.insert(id, KnownGrains { hash, bytes: row.grains });
+        }
+        Ok(Self { inner: Mutex::new(inner), tokens: AtomicU64::new(1), store })
+    }
+
+    /// A number for a new session.
+    pub fn token(&self) -> u64 {
+        self.tokens.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Refuses a second daemon with the same key: `Some` says where the older one is, which just answered a probe.
+    pub async fn older_answers(&self, id: &MinionId, role: Role) -> Option<String> {
+        let older = self.lock().map(role).get(id).cloned()?;
+        if older.answers(PROBE_WAIT).await { Some(older.peer.clone()) } else { None }
+    }
+
+    /// Enters a session; one that it replaces is closed.
+    pub fn enter(&self, session: Arc<Session>) {
+        let before = self.lock().map(session.role).insert(session.id.clone(), session);
+        if let Some(before) = before {
+            before.sender.close("a newer session took its place");
+        }
+    }
+
+    /// Takes a session out, unless a newer one has its place already. Tells whether it did.
+    pub fn leave(&self, session: &Session) -> bool {
+        let mut inner = self.lock();
+        let sessions = inner.map(session.role);
+        let current = sessions.get(&session.id).is_some_and(|current| current.token == session.token);
+        if current {
+            sessions.remove(&session.id);
+        }
+        current
+    }
+
+    /// The daemon's session of a minion.
+    pub fn session(&self, id: &MinionId) -> Option<Arc<Session>> {
+        self.lock().sessions.get(id).cloned()
+    }
+
+    /// True when the minion's daemon is connected.
+    pub fn is_up(&self, id: &MinionId) -> bool {
+        self.lock().sessions.contains_key(id)
+    }
+
+    /// Those of `ids` that are not connected.
+    pub fn down(&self, ids: &[MinionId]) -> Vec<MinionId> {
+        let inner = self.lock();
+        ids.iter().filter(|id| !inner.sessions.contains_key(*id)).cloned().collect()
+    }
+
+    /// All sessions, of daemons and of calls.
+    pub fn sessions(&self) -> Vec<Arc<Session>> {
+        let inner = self.lock();
+        inner.sessions.values().chain(inner.calls.values()).cloned().collect()
+    }
+
+    /// How many daemons are connected.
+    pub fn count(&self) -> usize {
+        self.lock().sessions.len()
+    }
+
+    /// Asks a minion for a sign; the answer arrives as a beat.
+    pub fn probe(&self, id: &MinionId) {
+        if let Some(session) = self.session(id) {
+            // A session that cannot take it is closing: its end is the sign.
+            let _ = session.sender.push(Push::Probe {});
+        }
+    }
+
+    /// What a minion told of itself.
+    pub fn grains(&self, id: &MinionId) -> Option<Map> {
+        let bytes = self.lock().grains.get(id).map(|grains| grains.bytes.clone())?;
+        rmp_serde::from_slice(&bytes).ok()
+    }
+
+    /// True when the minion told anything of itself.
+    pub fn has_grains(&self, id: &MinionId) -> bool {
+        self.lock().grains.contains_key(id)
+    }
+
+    /// Keeps what a minion told of itself.
+    pub async fn put_grains(&self, session: &Session, grains: &Map, now: u64) -> Result<(), StoreError> {
+        let bytes = Bytes::from(encode(grains));
+        let known = KnownGrains { hash: session.grains_hash, bytes: bytes.clone() };
+        let before = self.lock().grains.insert(session.id.clone(), known);
+        if before.is_some_and(|before| before.bytes == bytes && before.hash == session.grains_hash) {
+            return Ok(());
+        }
+        let row = GrainsRow { hash: ByteBuf::from(session.grains_hash), at: now, grains: bytes };
+        self.store.put_grains(session.id.clone(), row).await
+    }
+
+    /// Forgets a minion whose key is gone.
+    pub async fn forget(&self, id: &MinionId) -> Result<(), StoreError> {
+        self.lock().grains.remove(id);
+        self.store.forget(id.clone()).await
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn map(&mut self, role: Role) -> &mut HashMap<MinionId, Arc<Session>> {
+        match role {
+            Role::Minion => &mut self.sessions,
+            Role::Call => &mut self.calls,
+        }
+    }
+}
+
+/// Makes job ids: the time in twenty digits, always larger than any before, whatever the clock does.
+pub struct JidMaker(Mutex<u128>);
+
+impl JidMaker {
+    /// Continues after the newest id in use.
+    pub fn after(newest: Option<&Jid>) -> Self {
+        Self(Mutex::new(newest.and_then(|jid| jid.as_str().parse().ok()).unwrap_or(0)))
+    }
+
+    /// The next id for a job made at `now` (milliseconds since 1970, UTC).
+    pub fn next(&self, now: u64) -> Jid {
+        let wanted = digits(now);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = wanted.max(*last + 1);
+        format!("{last:020}").parse().expect("twenty digits are a job id")
+    }
+}
+
+fn digits(now: u64) -> u128 {
+    let time = i64::try_from(now).ok().and_then(|now| jiff::Timestamp::from_millisecond(now).ok());
+    let text = time.map(|time| time.strftime("%Y%m%d%H%M%S%6f").to_string()).unwrap_or_default();
+    text.parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jids_are_dates_and_only_grow() {
+        let maker = JidMaker::after(None);
+        assert_eq!(maker.next(1_795_176_000_123).as_str(), "20261120120000123000");
+        assert_eq!(maker.next(1_795_176_000_123).as_str(), "20261120120000123001");
+        assert_eq!(maker.next(0).as_str(), "20261120120000123002");
+        let later: Jid = "20991231235959999999".parse().unwrap();
+        assert_eq!(JidMaker::after(Some(&later)).next(1_795_176_000_123).as_str(), "20991231235960000000");
+    }
+}

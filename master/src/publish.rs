@@ -1,0 +1,264 @@
+//! From a request for a job to its publication: target, id, store, seal, send.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use fleet_common::call::READ_ONLY;
+use fleet_common::channel::publish::Sealer;
+use fleet_common::diag::Diagnostic;
+use fleet_common::exit::Exit;
+use fleet_common::ids::{FunctionName, MinionId};
+use fleet_common::proto::api::NewJob;
+use fleet_common::proto::decode::encode;
+use fleet_common::proto::job::{Job, Publication, Target, TargetKind};
+use fleet_common::proto::request::StreamKeys;
+use fleet_common::target::{Matcher, Subject};
+use fleet_common::transport::Publisher;
+use fleet_common::value::{Map, Value};
+
+use crate::acl::Caller;
+use crate::jobs::{Active, Follow, FollowOptions, Jobs};
+use crate::keys::Keys;
+use crate::minions::{JidMaker, Minions};
+use crate::store::{JobRow, Store, StoreError};
+
+/// Arguments over this many bytes do not travel in the publication.
+const BY_REFERENCE: usize = 64 * 1024;
+/// Most bytes of a job's arguments.
+const MOST_ARGUMENTS: usize = 8 * 1024 * 1024;
+/// How long a job without a time to live may start, in milliseconds: a short cut loses nothing, a reboot runs nothing late.
+const SHORT_LIFE: u64 = 60_000;
+/// Keyword arguments that are secret: every accepted minion can read every publication.
+const SECRET: &[&str] = &["pillar"];
+
+/// Why a job was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The target can't be read.
+    #[error("{0}")]
+    Target(Box<Diagnostic>),
+    /// Nobody is meant.
+    #[error("No minions matched the target. No command was sent, no jid was assigned.")]
+    NoTarget,
+    /// The function's name is none.
+    #[error("{0}")]
+    Function(#[from] fleet_common::ids::IdError),
+    /// The arguments are too long.
+    #[error("the arguments have {bytes} bytes; at most {most} are allowed")]
+    TooLong {
+        /// Their size.
+        bytes: usize,
+        /// The bound.
+        most: usize,
+    },
+    /// The user may not do this.
+    #[error("user '{0}' may not run jobs on this master")]
+    Denied(String),
+    /// It could not be stored, so it was not published.
+    #[error("the job was not published: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl PublishError {
+    /// The status a command should end with.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Target(_) | Self::Function(_) | Self::TooLong { .. } => Exit::Usage,
+            Self::NoTarget => Exit::NoTarget,
+            Self::Denied(_) => Exit::Denied,
+            Self::Store(_) => Exit::Internal,
+        }
+    }
+}
+
+/// The publication stream: frames reach the subscribers in the order they were sealed.
+pub struct Stream {
+    sealer: Mutex<Sealer>,
+    publisher: Arc<dyn Publisher>,
+}
+
+impl Stream {
+    /// A stream over a publish socket.
+    pub fn new(sealer: Sealer, publisher: Arc<dyn Publisher>) -> Self {
+        Self { sealer: Mutex::new(sealer), publisher }
+    }
+
+    /// Seals once and hands one frame to all subscribers.
+    pub fn publish(&self, publication: &Publication) {
+        let mut sealer = self.lock();
+        let frame = sealer.seal(publication);
+        self.publisher.publish(frame);
+    }
+
+    /// What a welcome tells.
+    pub fn keys(&self) -> StreamKeys {
+        self.lock().keys()
+    }
+
+    /// The newest counter.
+    pub fn counter(&self) -> u64 {
+        self.lock().counter()
+    }
+
+    /// Makes the next group key; it is to be pushed over all sessions before [`Stream::switch`].
+    pub fn rotate(&self) -> StreamKeys {
+        self.lock().rotate()
+    }
+
+    /// Uses the next group key.
+    pub fn switch(&self) {
+        self.lock().switch();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Sealer> {
+        self.sealer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes jobs.
+pub struct Desk {
+    /// Where jobs are kept.
+    pub store: Store,
+    /// Jobs that are not over.
+    pub jobs: Arc<Jobs>,
+    /// Who is connected.
+    pub minions: Arc<Minions>,
+    /// Who is accepted.
+    pub keys: Arc<Keys>,
+    /// Where publications go.
+    pub stream: Arc<Stream>,
+    /// Job ids.
+    pub jids: JidMaker,
+    /// Named groups.
+    pub nodegroups: Map,
+    /// The wait for a first sign when the request does not say.
+    pub timeout: Duration,
+    /// The clock: milliseconds since 1970.
+    pub now: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl Desk {
+    /// Makes a job, publishes it and follows it.
+    pub async fn publish(&self, new: NewJob, caller: &Caller) -> Result<Follow, PublishError> {
+        if !caller.may_publish() {
+            return Err(PublishError::Denied(caller.name.clone()));
+        }
+        let fun: FunctionName = new.fun.parse()?;
+        let bytes = encode(&(&new.arg, &new.kwarg)).len();
+        if bytes > MOST_ARGUMENTS {
+            return Err(PublishError::TooLong { bytes, most: MOST_ARGUMENTS });
+        }
+        let meant = self.resolve(&new.target)?;
+        let now = (self.now)();
+        let down = self.minions.down(&meant.ids);
+        let row = JobRow {
+            job: Job {
+                jid: self.jids.next(now),
+                target: on_the_wire(&new.target, &meant.ids),
+                ids: None,
+                changes: READ_ONLY.binary_search(&fun.as_str()).is_err(),
+                fun,
+                arg: new.arg,
+                kwarg: new.kwarg,
+                by_reference: false,
+                user: caller.name.clone(),
+                expires: now.saturating_add(new.ttl.map_or(SHORT_LIFE, |seconds| seconds.saturating_mul(1000))),
+                follow: new.follow,
+            },
+            target: new.target,
+            expected: meant.ids,
+            down,
+            created: now,
+            durable: new.ttl.is_some(),
+        };
+        let timeout = new.timeout.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+        let options = FollowOptions {
+            timeout: timeout.map_or(self.timeout, |seconds| Duration::from_secs_f64(seconds.min(86_400.0))),
+            progress: new.follow,
+            unknown_grains: meant.unknown_grains,
+        };
+        self.send(row, options).await
+    }
+
+    async fn send(&self, row: JobRow, options: FollowOptions) -> Result<Follow, PublishError> {
+        let owed = |id: &&MinionId| row.durable || row.down.binary_search(id).is_err();
+        let open: Vec<MinionId> = row.expected.iter().filter(owed).cloned().collect();
+        let nobody_is_up = row.down.len() == row.expected.len();
+        let (job, payload) = published_form(row.job.clone());
+        let active =
+            Arc::new(Active::new(job, payload, (row.expected.clone(), row.down.clone()), row.created, open));
+        self.store.create_job(row).await?;
+        self.jobs.enter(active.clone());
+        let follow = Follow::new(active.clone(), options, self.minions.clone(), self.store.clone());
+        if !nobody_is_up {
+            self.stream.publish(&Publication::Job(active.job.clone()));
+        }
+        tracing::info!(jid = %active.job.jid, fun = %active.job.fun, user = active.job.user,
+            target = active.job.target.expr, minions = active.expected.len(), "job published");
+        Ok(follow)
+    }
+
+    /// Who is meant, among the accepted minions.
+    fn resolve(&self, target: &Target) -> Result<Meant, PublishError> {
+        let matcher =
+            Matcher::parse(target, &self.nodegroups).map_err(|fault| PublishError::Target(Box::new(fault)))?;
+        let mut meant = Meant { ids: Vec::new(), unknown_grains: 0 };
+        let needs_grains = matcher.needs_grains();
+        for id in self.keys.accepted().keys() {
+            let grains = if needs_grains { self.minions.grains(id) } else { None };
+            meant.unknown_grains += u64::from(needs_grains && grains.is_none());
+            if matcher.matches(&Known { id, grains: grains.as_ref() }) {
+                meant.ids.push(id.clone());
+            }
+        }
+        if meant.ids.is_empty() { Err(PublishError::NoTarget) } else { Ok(meant) }
+    }
+}
+
+/// The minions a target means, sorted.
+struct Meant {
+    ids: Vec<MinionId>,
+    unknown_grains: u64,
+}
+
+struct Known<'a> {
+    id: &'a MinionId,
+    grains: Option<&'a Map>,
+}
+
+impl Subject for Known<'_> {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+    fn grains(&self) -> Option<&Map> {
+        self.grains
+    }
+    fn pillar(&self) -> Option<&Map> {
+        None
+    }
+}
+
+/// The job as it is published and, when they travel by reference, its arguments.
+pub fn published_form(mut job: Job) -> (Job, Option<(Vec<Value>, Map)>) {
+    let secret = SECRET.iter().any(|name| job.kwarg.contains(name));
+    if !secret && encode(&(&job.arg, &job.kwarg)).len() <= BY_REFERENCE {
+        return (job, None);
+    }
+    job.by_reference = true;
+    let payload = (std::mem::take(&mut job.arg), std::mem::take(&mut job.kwarg));
+    (job, Some(payload))
+}
+
+/// Minions do not know the master's groups: they get the ids instead.
+fn on_the_wire(target: &Target, ids: &[MinionId]) -> Target {
+    let has_groups = match target.kind {
+        TargetKind::Nodegroup => true,
+        TargetKind::Compound => target.expr.contains("N@"),
+        _ => false,
+    };
+    if !has_groups {
+        return target.clone();
+    }
+    let ids: Vec<&str> = ids.iter().map(MinionId::as_str).collect();
+    Target::new(TargetKind::List, ids.join(","))
+}

@@ -1,0 +1,49 @@
+//! What minions answer: checked, given to whoever waits, committed, and only then acknowledged.
+
+use std::sync::Arc;
+
+use fleet_common::call::READ_ONLY;
+use fleet_common::proto::ret::Return;
+
+use crate::jobs::Jobs;
+use crate::minions::Session;
+use crate::store::{Recorded, Store, StoreError};
+
+/// Takes returns in.
+pub struct Returns {
+    /// Where they are kept.
+    pub store: Store,
+    /// Who waits for them.
+    pub jobs: Arc<Jobs>,
+}
+
+impl Returns {
+    /// Takes a return of this session's minion. When this is `Ok`, the return is committed (or known before) and may
+    /// be acknowledged.
+    pub async fn take(&self, session: &Session, mut ret: Return) -> Result<Recorded, StoreError> {
+        // Who answers is the session's identity, never what the message says.
+        ret.id = session.id.clone();
+        let ret = Arc::new(ret);
+        let active = self.jobs.get(&ret.jid).filter(|job| job.expects(&ret.id));
+        let changes = READ_ONLY.binary_search(&ret.fun.as_str()).is_err();
+        let durable = active.as_ref().map_or(changes, |job| job.job.changes);
+        let created = active.as_ref().map(|job| job.created);
+        let committed = self.store.begin_record(ret.clone(), created, durable).await?;
+        if let Some(job) = active
+            && job.returned(&ret)
+        {
+            self.jobs.complete(&ret.jid);
+        }
+        let recorded = committed.wait().await?;
+        match recorded {
+            Recorded::New | Recorded::Duplicate => {
+                tracing::debug!(jid = %ret.jid, minion = %ret.id, ?recorded, "return");
+            }
+            Recorded::Unsolicited => tracing::info!(jid = %ret.jid, minion = %ret.id, "a return nobody asked for"),
+            Recorded::OverQuota => {
+                tracing::warn!(jid = %ret.jid, minion = %ret.id, "a return nobody asked for, over the quota: dropped");
+            }
+        }
+        Ok(recorded)
+    }
+}
