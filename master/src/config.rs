@@ -1,11 +1,13 @@
 //! The master's settings: what each part gets.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fleet_common::value::Map;
+use fleet_common::config::Settings;
+use fleet_common::diag::Diagnostic;
+use fleet_common::value::{Map, Value};
 
 /// Settings of a master and of the commands beside it.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub struct Config {
     pub log_file: Option<PathBuf>,
     /// From which level is logged (`log_level`).
     pub log_level: String,
+    /// Log one JSON object a line (`log_json`).
+    pub log_json: bool,
     /// Accept every new key (`auto_accept`).
     pub auto_accept: bool,
     /// Most keys that may wait for an operator.
@@ -44,36 +48,65 @@ pub struct Config {
     pub timeout: Duration,
     /// How long jobs are kept (`keep_jobs_seconds`, `keep_jobs` in hours).
     pub keep_jobs: Duration,
+    /// Most bytes of jobs and returns on disk (`keep_jobs_bytes`).
+    pub keep_jobs_bytes: u64,
     /// Threads of the daemon (`worker_threads`); the number of cores when not set.
     pub worker_threads: Option<usize>,
+    /// The file that says which states a minion gets (`state_top`).
+    pub state_top: String,
+    /// The outputter when none is asked for (`output`).
+    pub output: Option<String>,
     /// Everything as written, for `opts` in pillar templates; no secrets are in it.
     pub options: Map,
 }
 
 impl Config {
-    /// The settings of a master without a configuration file whose paths lie below `root`.
-    pub fn with_root(root: &Path) -> Self {
-        Self {
-            interface: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            publish_port: 4505,
-            ret_port: 4506,
-            user: "root".to_owned(),
-            pki_dir: root.join("etc/salt/pki/master"),
-            cachedir: root.join("var/cache/salt/master"),
-            sock_dir: root.join("var/run/salt/master"),
-            log_file: None,
-            log_level: "warning".to_owned(),
-            auto_accept: false,
-            max_pending_keys: 10_000,
-            file_roots: BTreeMap::from([("base".to_owned(), vec![root.join("srv/salt")])]),
-            pillar_roots: BTreeMap::from([("base".to_owned(), vec![root.join("srv/pillar")])]),
-            pillar_opts: false,
-            nodegroups: Map::new(),
-            timeout: Duration::from_secs(5),
-            keep_jobs: Duration::from_secs(24 * 3600),
-            worker_threads: None,
+    /// Reads `DIR/master` and `DIR/master.d/*.conf`. Gives warnings beside: keys that are unknown or have no effect.
+    pub fn load(dir: &Path) -> Result<(Self, Vec<Diagnostic>), Diagnostic> {
+        Self::resolve(Settings::load(&dir.join("master"), "master.d/*.conf")?)
+    }
+
+    /// The settings of a master whose configuration is this text.
+    pub fn from_text(text: &str, name: &str) -> Result<(Self, Vec<Diagnostic>), Diagnostic> {
+        Self::resolve(Settings::from_text(text, name)?)
+    }
+
+    fn resolve(mut settings: Settings) -> Result<(Self, Vec<Diagnostic>), Diagnostic> {
+        let s = &mut settings;
+        let interface: String = s.or("interface", "0.0.0.0".to_owned())?;
+        let interface = interface.trim_matches(['[', ']']).parse().map_err(|_| {
+            s.fault("interface", format!("'{interface}' is not an IP address"), "for all addresses: 0.0.0.0 or '::'")
+        })?;
+        let hours: Option<Duration> = s.get("keep_jobs")?;
+        let seconds: Option<Duration> = s.get("keep_jobs_seconds")?;
+        let keep_jobs = seconds.or(hours.map(|hours| hours * 3600)).unwrap_or(Duration::from_secs(24 * 3600));
+        let config = Self {
+            interface,
+            publish_port: s.or("publish_port", 4505)?,
+            ret_port: s.or("ret_port", 4506)?,
+            user: s.or("user", "root".to_owned())?,
+            pki_dir: s.path("pki_dir", "/etc/salt/pki/master")?,
+            cachedir: s.path("cachedir", "/var/cache/salt/master")?,
+            sock_dir: s.path("sock_dir", "/var/run/salt/master")?,
+            log_file: log_file(s)?,
+            log_level: s.or("log_level", "warning".to_owned())?,
+            log_json: s.or("log_json", false)?,
+            auto_accept: s.or("auto_accept", false)?,
+            max_pending_keys: s.or("max_pending_keys", 10_000)?,
+            file_roots: roots(s, "file_roots", "/srv/salt")?,
+            pillar_roots: roots(s, "pillar_roots", "/srv/pillar")?,
+            pillar_opts: s.or("pillar_opts", false)?,
+            nodegroups: s.or("nodegroups", Map::new())?,
+            timeout: s.or("timeout", Duration::from_secs(5))?,
+            keep_jobs,
+            keep_jobs_bytes: s.or("keep_jobs_bytes", 4 << 30)?,
+            worker_threads: s.get("worker_threads")?,
+            state_top: s.or("state_top", "top.sls".to_owned())?,
+            output: s.get("output")?,
             options: Map::new(),
-        }
+        };
+        let warnings = settings.warnings();
+        Ok((Self { options: settings.raw().clone(), ..config }, warnings))
     }
 
     /// Where the API listens.
@@ -89,5 +122,66 @@ impl Config {
     /// Where sessions come in.
     pub fn request_address(&self) -> SocketAddr {
         SocketAddr::new(self.interface, self.ret_port)
+    }
+}
+
+/// The log file, when one was configured: without, the daemon logs to stderr, as its service manager expects.
+fn log_file(settings: &mut Settings) -> Result<Option<PathBuf>, Diagnostic> {
+    match settings.get::<String>("log_file")? {
+        None => Ok(None),
+        Some(_) => settings.path("log_file", "/var/log/salt/master").map(Some),
+    }
+}
+
+/// A mapping of environments to a directory or a list of them.
+fn roots(
+    settings: &mut Settings,
+    key: &'static str,
+    default: &str,
+) -> Result<BTreeMap<String, Vec<PathBuf>>, Diagnostic> {
+    let Some(written) = settings.get::<Map>(key)? else {
+        let root: String = settings.or("root_dir", "/".to_owned())?;
+        let path = Path::new(&root).join(default.trim_start_matches('/'));
+        return Ok(BTreeMap::from([("base".to_owned(), vec![path])]));
+    };
+    let mut roots = BTreeMap::new();
+    for (environment, directories) in &written {
+        let directories = match directories {
+            Value::Str(_) => std::slice::from_ref(directories),
+            Value::List(items) => items,
+            _ => return Err(settings.fault(key, "a list of directories is expected", "base:\n  - /srv/salt")),
+        };
+        let Some(environment) = environment.as_str() else {
+            return Err(settings.fault(key, "the name of an environment is a text", ""));
+        };
+        let paths = directories.iter().map(|path| path.as_str().map(PathBuf::from)).collect::<Option<Vec<_>>>();
+        let Some(paths) = paths else {
+            return Err(settings.fault(key, "a directory is a text", ""));
+        };
+        roots.insert(environment.to_owned(), paths);
+    }
+    Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_dir_moves_every_default_path() {
+        let (config, warnings) = Config::from_text("root_dir: /x\nauto_accept: yes\nkeep_jobs: 2\n", "master").unwrap();
+        assert_eq!(config.api_socket(), Path::new("/x/var/run/salt/master/api.sock"));
+        assert_eq!(config.pki_dir, Path::new("/x/etc/salt/pki/master"));
+        assert_eq!(config.file_roots["base"], [Path::new("/x/srv/salt")]);
+        assert!(config.auto_accept && warnings.is_empty());
+        assert_eq!(config.keep_jobs, Duration::from_secs(7200));
+    }
+
+    #[test]
+    fn faults_name_their_place() {
+        let fault = Config::from_text("a: 1\ninterface: nowhere\n", "/etc/salt/master").unwrap_err().to_string();
+        assert!(fault.starts_with("/etc/salt/master:2"), "{fault}");
+        let (_, warnings) = Config::from_text("intreface: 1\n", "m").unwrap();
+        assert!(warnings[0].to_string().contains("did you mean 'interface'?"));
     }
 }

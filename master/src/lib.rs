@@ -1,6 +1,20 @@
 //! The master: keys, jobs, returns, pillar and files for a fleet, and its command lines.
 
+pub mod acl;
+pub mod api;
 pub mod cli;
+pub mod client;
 pub mod config;
+pub mod fileserver;
+pub mod jobs;
 pub mod keys;
+mod master;
+pub mod minions;
+mod notify;
+pub mod pillar;
+pub mod publish;
+pub mod returns;
+pub mod server;
 pub mod store;
+
+pub use master::{Endpoints, Master, MasterError};

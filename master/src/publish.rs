@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fleet_common::call::READ_ONLY;
+use fleet_common::channel::ChannelError;
 use fleet_common::channel::publish::Sealer;
 use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
@@ -57,6 +58,9 @@ pub enum PublishError {
     /// It could not be stored, so it was not published.
     #[error("the job was not published: {0}")]
     Store(#[from] StoreError),
+    /// It could not be sealed.
+    #[error("the job was not published: {0}")]
+    Seal(#[from] ChannelError),
 }
 
 impl PublishError {
@@ -66,7 +70,7 @@ impl PublishError {
             Self::Target(_) | Self::Function(_) | Self::TooLong { .. } => Exit::Usage,
             Self::NoTarget => Exit::NoTarget,
             Self::Denied(_) => Exit::Denied,
-            Self::Store(_) => Exit::Internal,
+            Self::Store(_) | Self::Seal(_) => Exit::Internal,
         }
     }
 }
@@ -84,10 +88,11 @@ impl Stream {
     }
 
     /// Seals once and hands one frame to all subscribers.
-    pub fn publish(&self, publication: &Publication) {
+    pub fn publish(&self, publication: &Publication) -> Result<(), ChannelError> {
         let mut sealer = self.lock();
-        let frame = sealer.seal(publication);
+        let frame = sealer.seal(publication)?;
         self.publisher.publish(frame);
+        Ok(())
     }
 
     /// What a welcome tells.
@@ -185,13 +190,12 @@ impl Desk {
         let open: Vec<MinionId> = row.expected.iter().filter(owed).cloned().collect();
         let nobody_is_up = row.down.len() == row.expected.len();
         let (job, payload) = published_form(row.job.clone());
-        let active =
-            Arc::new(Active::new(job, payload, (row.expected.clone(), row.down.clone()), row.created, open));
+        let active = Arc::new(Active::new(job, payload, (row.expected.clone(), row.down.clone()), row.created, open));
         self.store.create_job(row).await?;
         self.jobs.enter(active.clone());
         let follow = Follow::new(active.clone(), options, self.minions.clone(), self.store.clone());
         if !nobody_is_up {
-            self.stream.publish(&Publication::Job(active.job.clone()));
+            self.stream.publish(&Publication::Job(active.job.clone()))?;
         }
         tracing::info!(jid = %active.job.jid, fun = %active.job.fun, user = active.job.user,
             target = active.job.target.expr, minions = active.expected.len(), "job published");

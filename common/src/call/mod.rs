@@ -4,12 +4,14 @@
 //! the same rows that run. Whether a function may change a machine is decided by which context it is given.
 
 mod args;
+mod read_only;
 mod registry;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use args::{ArgError, ArgRow, Arguments, Binder, FromValue, Rest, plain_name};
+pub use read_only::READ_ONLY;
 pub use registry::{Entry, PureModule, Registry, Row};
 
 use crate::files::FileSource;

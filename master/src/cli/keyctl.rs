@@ -1,7 +1,7 @@
 //! `keyctl` (also `saltctl-key`): lists, accepts, rejects, deletes and prints keys, with the reference's options and texts.
 
 use std::ffi::OsString;
-use std::io::{BufRead, Write};
+use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -12,8 +12,10 @@ use fleet_common::proto::job::{Target, TargetKind};
 use fleet_common::target::{Matcher, Subject};
 use fleet_common::value::Map;
 
+use super::key_backend;
 use super::key_screen::{Group, Screen};
 use super::show::OutputOptions;
+use crate::config::Config;
 use crate::keys::Folder;
 
 /// Manage the keys of minions.
@@ -28,7 +30,7 @@ use crate::keys::Folder;
 pub struct Options {
     /// Directory of the configuration.
     #[arg(short, long, value_name = "DIR", default_value = "/etc/salt")]
-    pub config_dir: PathBuf,
+    config_dir: PathBuf,
     /// List keys: pre, un, unaccepted, acc, accepted, rej, rejected, den, denied or all.
     #[arg(short, long, value_name = "STATE")]
     list: Option<String>,
@@ -109,7 +111,7 @@ pub struct Options {
     force_color: bool,
     /// From which level is logged.
     #[arg(long, value_name = "LEVEL", default_value = "warning")]
-    pub log_level: String,
+    log_level: String,
     #[arg(hide = true)]
     ignored: Vec<String>,
 }
@@ -136,8 +138,35 @@ pub struct Terminal<'a> {
     pub is_terminal: bool,
 }
 
+/// The whole command, on the real terminal.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> Exit {
+    let terminal = &mut Terminal {
+        input: &mut std::io::stdin().lock(),
+        output: &mut std::io::stdout().lock(),
+        errors: &mut std::io::stderr().lock(),
+        is_terminal: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+    };
+    execute(argv, terminal)
+}
+
+/// The whole command: options, configuration, keys.
+pub fn execute(argv: impl IntoIterator<Item = OsString>, terminal: &mut Terminal<'_>) -> Exit {
+    let options = match parse(argv, terminal) {
+        Ok(options) => options,
+        Err(exit) => return exit,
+    };
+    let opened = Config::load(&options.config_dir).and_then(|(config, _)| key_backend::open(&config));
+    match opened {
+        Ok(mut keys) => run(&options, &mut *keys, terminal),
+        Err(fault) => {
+            let _ = writeln!(terminal.errors, "keyctl: {fault}");
+            fault.kind.into()
+        }
+    }
+}
+
 /// Reads the command line; what cannot be used is answered here already.
-pub fn parse(argv: impl IntoIterator<Item = OsString>, terminal: &mut Terminal<'_>) -> Result<Options, Exit> {
+fn parse(argv: impl IntoIterator<Item = OsString>, terminal: &mut Terminal<'_>) -> Result<Options, Exit> {
     Options::try_parse_from(argv).map_err(|error| {
         let wanted = !error.use_stderr();
         let target = if wanted { &mut *terminal.output } else { &mut *terminal.errors };
@@ -147,7 +176,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, terminal: &mut Terminal<'
 }
 
 /// Does what the options ask for.
-pub fn run(options: &Options, keys: &mut dyn KeyBackend, terminal: &mut Terminal<'_>) -> Exit {
+fn run(options: &Options, keys: &mut dyn KeyBackend, terminal: &mut Terminal<'_>) -> Exit {
     match (Run { options, keys, terminal }).act() {
         Ok(exit) => exit,
         Err(diagnostic) => {
@@ -176,8 +205,7 @@ impl Run<'_, '_> {
         match self.options.verb()? {
             Verb::List(folders) => {
                 let groups = self.matching("*", &folders)?;
-                let groups: Vec<Group> =
-                    folders.iter().map(|folder| group_of(&groups, *folder)).collect();
+                let groups: Vec<Group> = folders.iter().map(|folder| group_of(&groups, *folder)).collect();
                 self.show(&groups)?;
                 Ok(Exit::Success)
             }

@@ -1,5 +1,10 @@
 //! Command lines: clap types, their translation into requests, and what is printed.
 
-pub mod keyctl;
+pub mod key_backend;
 mod key_screen;
+pub mod keyctl;
+mod progress;
+pub mod saltctl;
+pub mod saltmaster;
 mod show;
+mod target_args;

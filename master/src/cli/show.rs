@@ -2,6 +2,7 @@
 
 use fleet_common::diag::Diagnostic;
 use fleet_common::value::Value;
+use fleet_common::value::json_dump::{JsonOptions, dumps};
 
 /// How data is shown.
 #[derive(Debug, Clone, Default)]
@@ -14,19 +15,13 @@ pub(super) struct OutputOptions {
 
 /// Renders data by the named outputter.
 pub(super) fn render(name: &str, data: &Value, options: &OutputOptions) -> Result<String, Diagnostic> {
-    let failed = |error: serde_json::Error| Diagnostic::user(format!("the data cannot be shown as JSON: {error}"));
     match name {
-        "json" => match options.indent.unwrap_or(4) {
-            indent if indent < 0 => serde_json::to_string(data).map_err(failed),
-            indent => {
-                let spaces = " ".repeat(usize::try_from(indent).unwrap_or(4).min(64));
-                let format = serde_json::ser::PrettyFormatter::with_indent(spaces.as_bytes());
-                let mut bytes = Vec::new();
-                let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, format);
-                serde::Serialize::serialize(data, &mut serializer).map_err(failed)?;
-                Ok(String::from_utf8_lossy(&bytes).into_owned())
-            }
-        },
+        "json" | "nested" | "highstate" => {
+            let indent = options.indent.unwrap_or(4);
+            let layout =
+                usize::try_from(indent).map_or_else(|_| JsonOptions::default(), |n| JsonOptions::indented(n.min(64)));
+            Ok(dumps(data, &layout))
+        }
         "quiet" => Ok(String::new()),
         other => Err(Diagnostic::user(format!("the outputter '{other}' is not supported yet"))),
     }

@@ -66,8 +66,7 @@ impl Follow {
             down: job.down.clone(),
             unknown_grains: options.unknown_grains,
         };
-        let summary =
-            Summary { targeted: job.expected.len() as u64, offline: job.down.clone(), ..Summary::default() };
+        let summary = Summary { targeted: job.expected.len() as u64, offline: job.down.clone(), ..Summary::default() };
         Self { job, options, lines, waiting, ready: VecDeque::from([started]), summary, minions, store, over: false }
     }
 

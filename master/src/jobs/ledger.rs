@@ -70,9 +70,7 @@ impl Jobs {
                 job.sign(&Sign::Running(id.clone()));
             }
         }
-        let owed = jobs.iter().filter(|job| {
-            job.job.expires > now && !begun.contains(&job.job.jid) && job.is_open(id)
-        });
+        let owed = jobs.iter().filter(|job| job.job.expires > now && !begun.contains(&job.job.jid) && job.is_open(id));
         owed.map(|job| job.job.clone()).collect()
     }
 

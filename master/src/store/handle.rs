@@ -95,12 +95,7 @@ impl Store {
 
     /// Keeps a return, once per job and minion. `created` is when the job arrived, when the caller knows that it
     /// exists and expects this minion; else the store looks. `durable`: survives a power cut when this returns.
-    pub async fn record(
-        &self,
-        ret: Arc<Return>,
-        created: Option<u64>,
-        durable: bool,
-    ) -> Result<Recorded, StoreError> {
+    pub async fn record(&self, ret: Arc<Return>, created: Option<u64>, durable: bool) -> Result<Recorded, StoreError> {
         self.begin_record(ret, created, durable).await?.wait().await
     }
 

@@ -1,0 +1,79 @@
+//! `GET /keys`, `POST /keys`, `GET /keys/{folder}/{name}`.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use fleet_common::exit::Exit;
+use fleet_common::proto::api::KeyChange;
+
+use super::Api;
+use super::body::{self, Form};
+use crate::acl::Caller;
+use crate::keys::{Folder, KeyError, Keys};
+
+/// Lists keys by state.
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    headers: HeaderMap,
+) -> Response {
+    act(&api, &caller, &headers, |keys| keys.list()).await
+}
+
+/// The text of one key, or null.
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Path((folder, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    act(&api, &caller, &headers, move |keys| keys.read(Folder::parse(&folder)?, &name)).await
+}
+
+/// Moves or deletes keys; answers with those that were changed.
+pub(super) async fn change(
+    State(api): State<Arc<Api>>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let change: KeyChange = match body::read(&headers, &body) {
+        Ok(change) => change,
+        Err(why) => {
+            let message = format!("the change can't be read: {why}");
+            return Form::wanted(&headers).refuse(StatusCode::BAD_REQUEST, Exit::Usage, message);
+        }
+    };
+    tracing::info!(user = caller.name, action = ?change.action, keys = change.keys.len(), "keys changed");
+    act(&api, &caller, &headers, move |keys| {
+        let changed = keys.change(&change)?;
+        Ok(changed.into_iter().map(|(folder, name)| (folder.name().to_owned(), name)).collect::<Vec<_>>())
+    })
+    .await
+}
+
+/// Key files are touched on a thread that may block.
+async fn act<T: serde::Serialize + Send + 'static>(
+    api: &Api,
+    caller: &Caller,
+    headers: &HeaderMap,
+    work: impl FnOnce(&Keys) -> Result<T, KeyError> + Send + 'static,
+) -> Response {
+    let form = Form::wanted(headers);
+    if !caller.may_change_keys() {
+        let message = format!("user '{}' may not manage keys on this master", caller.name);
+        return form.refuse(StatusCode::FORBIDDEN, Exit::Denied, message);
+    }
+    let keys = api.keys.clone();
+    match tokio::task::spawn_blocking(move || work(&keys)).await {
+        Ok(Ok(done)) => form.answer(StatusCode::OK, &done),
+        Ok(Err(error @ (KeyError::Name(_) | KeyError::Folder(_)))) => {
+            form.refuse(StatusCode::BAD_REQUEST, Exit::Usage, error.to_string())
+        }
+        Ok(Err(error)) => form.refuse(StatusCode::INTERNAL_SERVER_ERROR, Exit::Internal, error.to_string()),
+        Err(_) => form.refuse(StatusCode::INTERNAL_SERVER_ERROR, Exit::Internal, "the keys could not be handled"),
+    }
+}

@@ -1,0 +1,33 @@
+//! The HTTP API on the master's unix socket: the one door for operators, for our own commands too.
+//!
+//! Everybody may connect (the socket is 0666); who it is says the kernel, and rights are decided per request.
+//! Bodies are msgpack for those who ask for it, JSON for others.
+
+mod body;
+mod jobs;
+mod keys;
+mod minions;
+mod router;
+mod socket;
+
+use std::sync::Arc;
+
+use crate::keys::Keys;
+use crate::minions::Minions;
+use crate::publish::Desk;
+use crate::store::Store;
+
+pub use router::serve;
+pub use socket::{ApiSocket, SocketError};
+
+/// What requests reach.
+pub struct Api {
+    /// Makes jobs.
+    pub desk: Desk,
+    /// Keys of minions.
+    pub keys: Arc<Keys>,
+    /// Who is connected.
+    pub minions: Arc<Minions>,
+    /// What is kept.
+    pub store: Store,
+}

@@ -1,0 +1,5 @@
+//! `keyctl` under a name that does not collide with the keyutils package.
+
+fn main() -> std::process::ExitCode {
+    fleet_master::cli::keyctl::main(std::env::args_os()).into()
+}

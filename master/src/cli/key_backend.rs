@@ -1,0 +1,67 @@
+//! Where `keyctl` finds the keys: behind the master when it runs, else in the files.
+
+use fleet_common::diag::{Diagnostic, Kind};
+use fleet_common::proto::api::{KeyChange, KeyList};
+use tokio::runtime::Runtime;
+
+use super::keyctl::KeyBackend;
+use crate::client::{Client, ClientError};
+use crate::config::Config;
+use crate::keys::{Directory, Folder, KeyError};
+
+/// The files themselves.
+pub struct Files(pub Directory);
+
+/// A running master.
+pub struct Running {
+    runtime: Runtime,
+    client: Client,
+}
+
+/// The master when it runs, else the files.
+pub fn open(config: &Config) -> Result<Box<dyn KeyBackend>, Diagnostic> {
+    let files = || Ok(Box::new(Files(Directory::new(&config.pki_dir))) as Box<dyn KeyBackend>);
+    let path = config.api_socket();
+    if !path.exists() {
+        return files();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Diagnostic::new(Kind::Internal, error.to_string()))?;
+    match runtime.block_on(Client::connect(&path)) {
+        Ok(client) => Ok(Box::new(Running { runtime, client })),
+        Err(ClientError::Unavailable { .. }) => files(),
+        Err(error) => Err(remote(error)),
+    }
+}
+
+impl KeyBackend for Files {
+    fn list(&mut self) -> Result<KeyList, Diagnostic> {
+        self.0.list().map_err(local)
+    }
+    fn read(&mut self, folder: Folder, name: &str) -> Result<Option<String>, Diagnostic> {
+        self.0.read(folder, name).map_err(local)
+    }
+    fn change(&mut self, change: &KeyChange) -> Result<(), Diagnostic> {
+        self.0.change(change).map(|_| ()).map_err(local)
+    }
+}
+
+impl KeyBackend for Running {
+    fn list(&mut self) -> Result<KeyList, Diagnostic> {
+        self.runtime.block_on(self.client.keys()).map_err(remote)
+    }
+    fn read(&mut self, folder: Folder, name: &str) -> Result<Option<String>, Diagnostic> {
+        self.runtime.block_on(self.client.key(folder.name(), name)).map_err(remote)
+    }
+    fn change(&mut self, change: &KeyChange) -> Result<(), Diagnostic> {
+        self.runtime.block_on(self.client.change_keys(change)).map(|_| ()).map_err(remote)
+    }
+}
+
+fn local(error: KeyError) -> Diagnostic {
+    Diagnostic::user(error.to_string())
+}
+
+fn remote(error: ClientError) -> Diagnostic {
+    Diagnostic::new(Kind::Remote, error.to_string())
+}

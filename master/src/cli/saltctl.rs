@@ -1,0 +1,351 @@
+//! `saltctl`: runs a function on minions and shows what they answer.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::Parser;
+use fleet_common::cli_args;
+use fleet_common::diag::{Diagnostic, Kind};
+use fleet_common::exit::Exit;
+use fleet_common::ids::Jid;
+use fleet_common::proto::api::{JobEvent, NewJob};
+use fleet_common::proto::ret::Return;
+use fleet_common::value::{Map, Value};
+
+use super::progress;
+use super::show::{self, OutputOptions};
+use super::target_args::TargetArgs;
+use crate::client::{Client, ClientError};
+use crate::config::Config;
+
+/// Run a function on minions.
+#[derive(Debug, Parser)]
+#[command(
+    name = "saltctl",
+    version,
+    override_usage = "saltctl [OPTIONS] TARGET FUNCTION [ARGUMENTS]...",
+    after_help = "Examples:\n  saltctl '*' test.ping\n  saltctl -G 'os:Debian' cmd.run 'uname -a'\n  \
+        saltctl -C 'G@os:Debian and web*' state.apply nginx test=True\n  saltctl -L web1,web2 test.ping --out json --static\n  \
+        saltctl -d test.ping"
+)]
+pub struct Options {
+    /// Directory of the configuration.
+    #[arg(short, long, value_name = "DIR", default_value = "/etc/salt")]
+    config_dir: PathBuf,
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Separates nested keys in grain and pillar targets.
+    #[arg(long, value_name = "TEXT", default_value = ":")]
+    delimiter: String,
+    /// Seconds to wait for a connected minion's first sign. It never ends a function.
+    #[arg(short, long, value_name = "SECONDS")]
+    timeout: Option<f64>,
+    /// Seconds (or 30m, 24h, 7d) in which minions that come online still run the job.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    ttl: Option<u64>,
+    /// Print the job's id and do not wait.
+    #[arg(long = "async")]
+    detach: bool,
+    /// Also tell the job's id and the counts.
+    #[arg(short, long)]
+    verbose: bool,
+    /// Tell how far running minions are.
+    #[arg(short, long)]
+    progress: bool,
+    /// Print all answers at once, at the end.
+    #[arg(short, long = "static")]
+    at_once: bool,
+    /// How to print: nested, json, yaml, txt, raw, highstate, quiet …
+    #[arg(long, visible_alias = "output", value_name = "NAME")]
+    out: Option<String>,
+    /// Spaces a level; negative: on one line.
+    #[arg(long, visible_alias = "output-indent", value_name = "N", allow_hyphen_values = true)]
+    out_indent: Option<i32>,
+    /// Print into a file.
+    #[arg(long, visible_alias = "output-file", value_name = "FILE")]
+    out_file: Option<PathBuf>,
+    /// Without colours.
+    #[arg(long, visible_alias = "no-colour")]
+    no_color: bool,
+    /// With colours even when not on a terminal.
+    #[arg(long, visible_alias = "force-colour")]
+    force_color: bool,
+    /// Show the documentation of functions instead of running anything.
+    #[arg(short, long, visible_alias = "documentation")]
+    doc: bool,
+    /// From which level is logged.
+    #[arg(short, long, value_name = "LEVEL", default_value = "warning")]
+    log_level: String,
+    /// TARGET FUNCTION [ARGUMENTS]...
+    #[arg(value_name = "TARGET FUNCTION [ARGUMENTS]", required = true)]
+    words: Vec<String>,
+}
+
+/// Reads the command line and does it.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
+    let options = match Options::try_parse_from(argv) {
+        Ok(options) => options,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage as u8 } else { 0 };
+        }
+    };
+    // One thread is enough to wait for one stream, and starts at once.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(run(&options)),
+        Err(error) => Err(Failure::Diagnostic(Diagnostic::new(Kind::Internal, error.to_string()))),
+    };
+    done.unwrap_or_else(|failure| {
+        eprintln!("saltctl: {failure}");
+        failure.exit()
+    })
+}
+
+/// Why nothing was run, or no longer followed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Diagnostic(#[from] Diagnostic),
+    #[error("{0}")]
+    Client(#[from] ClientError),
+    #[error("{0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl Failure {
+    fn exit(&self) -> u8 {
+        match self {
+            Self::Diagnostic(fault) => Exit::from(fault.kind) as u8,
+            Self::Client(error) => error.exit(),
+            Self::Output(_) => Exit::Failed as u8,
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<u8, Failure> {
+    let (config, _) = Config::load(&options.config_dir)?;
+    let job = options.job()?;
+    let mut client = Client::connect(&config.api_socket()).await?;
+    let mut stream = client.start(&job).await?;
+    let mut screen = Screen::new(options, config.output)?;
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = stream.next() => event?,
+            _ = &mut interrupt => {
+                screen.interrupted();
+                return Ok(Exit::Interrupted as u8);
+            }
+        };
+        let Some(event) = event else { return Ok(screen.end()?) };
+        if let Some(exit) = screen.take(event)? {
+            return Ok(exit);
+        }
+    }
+}
+
+impl Options {
+    fn job(&self) -> Result<NewJob, Diagnostic> {
+        let (target, fun, words) = self.call()?;
+        let arguments = cli_args::parse(words, &[]);
+        Ok(NewJob {
+            target: self.target.target(target, &self.delimiter),
+            fun: fun.to_owned(),
+            arg: arguments.positional,
+            kwarg: arguments.keyword,
+            timeout: self.timeout,
+            ttl: self.ttl,
+            detach: self.detach,
+            follow: self.progress,
+        })
+    }
+
+    /// Target, function and the words after it.
+    fn call(&self) -> Result<(&str, &str, &[String]), Diagnostic> {
+        match (self.doc, self.words.as_slice()) {
+            // `saltctl -d test.ping` asks everybody; one answer is enough.
+            (true, [only]) => Ok(("*", "sys.doc", std::slice::from_ref(only))),
+            (true, [target, names @ ..]) => Ok((target, "sys.doc", names)),
+            (false, [target, fun, words @ ..]) => Ok((target, fun, words)),
+            _ => Err(Diagnostic::user("a target and a function are expected").help("saltctl '*' test.ping")),
+        }
+    }
+}
+
+/// What has been answered and how it is shown.
+struct Screen<'a> {
+    options: &'a Options,
+    outputter: Option<String>,
+    output: OutputOptions,
+    file: Option<std::fs::File>,
+    jid: Option<Jid>,
+    all: Map,
+    out: Option<String>,
+    exit: u8,
+}
+
+impl<'a> Screen<'a> {
+    fn new(options: &'a Options, configured: Option<String>) -> Result<Self, Failure> {
+        let file = options.out_file.as_ref().map(std::fs::File::create).transpose()?;
+        let wanted = std::io::stdout().is_terminal()
+            && file.is_none()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let color = options.force_color || (wanted && !options.no_color);
+        let output = OutputOptions { color, indent: options.out_indent };
+        let outputter = options.out.clone().or(configured);
+        // Until the summary says otherwise, nobody has answered.
+        let exit = Exit::Missing as u8;
+        Ok(Self { options, outputter, output, file, jid: None, all: Map::new(), out: None, exit })
+    }
+
+    /// Takes an event; gives the exit status when there is nothing to wait for any more.
+    fn take(&mut self, event: JobEvent) -> Result<Option<u8>, Failure> {
+        let errors = &mut std::io::stderr();
+        match event {
+            JobEvent::Started { jid, expected, down, unknown_grains } => {
+                if self.options.detach {
+                    self.print(&format!("Executed command with job ID: {jid}"))?;
+                    return Ok(Some(Exit::Success as u8));
+                }
+                if self.options.verbose {
+                    let _ = writeln!(errors, "job {jid} for {} minions", expected.len());
+                }
+                if unknown_grains > 0 {
+                    let _ = writeln!(
+                        errors,
+                        "the grains of {unknown_grains} minions are not known yet: they were not matched"
+                    );
+                }
+                for id in &down {
+                    progress::lost(errors, id, fleet_common::proto::api::Standing::Offline);
+                }
+                self.jid = Some(jid);
+            }
+            JobEvent::Return(ret) if self.options.doc => return self.documentation(&ret),
+            JobEvent::Return(ret) => self.returned(*ret)?,
+            JobEvent::Progress { id, progress } => {
+                let failed = progress.last_failure.map(|chunk| format!(", failed: {chunk}")).unwrap_or_default();
+                let _ = writeln!(errors, "{id}: {} of {}{failed}", progress.done, progress.total);
+            }
+            JobEvent::Lost { id, state } => progress::lost(errors, &id, state),
+            JobEvent::Summary(summary) => {
+                self.flush()?;
+                progress::summary(errors, &summary, self.options.verbose);
+                self.exit = progress::exit(&summary) as u8;
+            }
+            JobEvent::Error { exit, message } => {
+                let _ = writeln!(errors, "saltctl: {message}");
+                return Ok(Some(exit));
+            }
+        }
+        Ok(None)
+    }
+
+    fn returned(&mut self, ret: Return) -> Result<(), Failure> {
+        if self.options.at_once {
+            self.out = self.out.take().or(ret.out);
+            self.all.insert(ret.id.as_str(), ret.ret);
+            return Ok(());
+        }
+        let data = Value::Map([(ret.id.as_str(), ret.ret)].into_iter().collect());
+        self.show(&data, ret.out.as_deref())
+    }
+
+    fn documentation(&mut self, ret: &Return) -> Result<Option<u8>, Failure> {
+        let mut text = String::new();
+        for (name, doc) in ret.ret.as_map().into_iter().flatten() {
+            let (Some(name), Some(doc)) = (name.as_str(), doc.as_str()) else { continue };
+            text.push_str(&format!("{name}:\n\n"));
+            for line in doc.lines() {
+                text.push_str(&format!("    {line}\n"));
+            }
+            text.push('\n');
+        }
+        if text.is_empty() {
+            return Ok(None);
+        }
+        self.print(text.trim_end())?;
+        Ok(Some(Exit::Success as u8))
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        if !self.options.at_once || self.all.is_empty() {
+            return Ok(());
+        }
+        let (all, out) = (std::mem::take(&mut self.all), self.out.take());
+        self.show(&Value::Map(all), out.as_deref())
+    }
+
+    fn show(&mut self, data: &Value, out: Option<&str>) -> Result<(), Failure> {
+        let name = self.outputter.as_deref().or(out).unwrap_or("nested");
+        let text = show::render(name, data, &self.output)?;
+        if text.is_empty() { Ok(()) } else { self.print(&text) }
+    }
+
+    fn print(&mut self, text: &str) -> Result<(), Failure> {
+        let written = match &mut self.file {
+            Some(file) => writeln!(file, "{text}"),
+            None => writeln!(std::io::stdout().lock(), "{text}"),
+        };
+        match written {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    fn interrupted(&self) {
+        match &self.jid {
+            Some(jid) => eprintln!("\ninterrupted; the job goes on: {jid}"),
+            None => eprintln!("\ninterrupted before the job was known"),
+        }
+    }
+
+    fn end(&mut self) -> Result<u8, Failure> {
+        self.flush()?;
+        Ok(self.exit)
+    }
+}
+
+/// `90`, `30m`, `24h`, `7d` in seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.as_bytes().last() {
+        Some(b's') => (&text[..text.len() - 1], 1),
+        Some(b'm') => (&text[..text.len() - 1], 60),
+        Some(b'h') => (&text[..text.len() - 1], 3600),
+        Some(b'd') => (&text[..text.len() - 1], 86_400),
+        _ => (text, 1),
+    };
+    let number: u64 = digits.parse().map_err(|_| "a number of seconds, or 30m, 24h, 7d".to_owned())?;
+    number.checked_mul(unit).filter(|all| *all > 0).ok_or_else(|| "between a second and very long".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(words: &[&str]) -> NewJob {
+        let argv = std::iter::once("saltctl").chain(words.iter().copied());
+        Options::try_parse_from(argv).unwrap().job().unwrap()
+    }
+
+    #[test]
+    fn options_may_stand_anywhere() {
+        let job =
+            job(&["-G", "os:Debian", "cmd.run", "echo hi", "--out", "json", "timeout=3", "-t", "2", "--ttl", "2m"]);
+        assert_eq!(job.target.kind, fleet_common::proto::job::TargetKind::Grain);
+        assert_eq!((job.target.expr.as_str(), job.fun.as_str()), ("os:Debian", "cmd.run"));
+        assert_eq!(job.arg, [Value::from("echo hi")]);
+        assert_eq!(job.kwarg.get("timeout"), Some(&Value::Int(3)));
+        assert_eq!((job.timeout, job.ttl), (Some(2.0), Some(120)));
+    }
+
+    #[test]
+    fn one_kind_of_target_only() {
+        assert!(Options::try_parse_from(["saltctl", "-G", "-L", "x", "test.ping"]).is_err());
+        assert!(Options::try_parse_from(["saltctl", "x"]).unwrap().job().is_err());
+    }
+}

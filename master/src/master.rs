@@ -1,0 +1,195 @@
+//! The whole daemon: the only file that knows all parts. It gives each what it uses.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fleet_common::channel::publish::Sealer;
+use fleet_common::crypto::keys::{MasterKeys, PublicKey};
+use fleet_common::diag::Diagnostic;
+use fleet_common::files::Roots;
+use fleet_common::proto::job::Publication;
+use fleet_common::transport::{Listener, ListenerOptions, Publisher, TransportError, bind_publisher, bind_request};
+use fleet_common::value::Map;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{self, Api, ApiSocket, SocketError};
+use crate::config::Config;
+use crate::fileserver::FileServer;
+use crate::jobs::Jobs;
+use crate::keys::{Directory, KeyError, KeyPolicy, Keys};
+use crate::minions::{JidMaker, Minions};
+use crate::pillar::Pillars;
+use crate::publish::{Desk, Stream};
+use crate::returns::Returns;
+use crate::server::{self, Parts};
+use crate::store::{Store, StoreError, StoreOptions};
+
+/// How often the master gives a sign of life on the publication stream.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// Why the master can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterError {
+    /// Its keys can't be used.
+    #[error("{0}")]
+    OwnKeys(Box<Diagnostic>),
+    /// The minions' keys can't be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The store can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A port can't be used.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The API's socket can't be used.
+    #[error(transparent)]
+    Api(#[from] SocketError),
+}
+
+/// Where minions reach the master: sockets, or memory in tests.
+pub struct Endpoints {
+    /// Sessions come in here.
+    pub listener: Box<dyn Listener>,
+    /// Publications go out here.
+    pub publisher: Arc<dyn Publisher>,
+}
+
+/// A master that is bound and ready to run.
+pub struct Master {
+    parts: Arc<Parts>,
+    api: Arc<Api>,
+    socket: ApiSocket,
+    listener: Box<dyn Listener>,
+    addresses: Option<(SocketAddr, SocketAddr)>,
+}
+
+impl Master {
+    /// Opens keys and store and binds all sockets; ports of 0 pick free ones.
+    pub async fn bind(config: &Config) -> Result<Self, MasterError> {
+        let listener = bind_request(config.request_address(), ListenerOptions::default()).await?;
+        let publisher = bind_publisher(config.publish_address(), ListenerOptions::default()).await?;
+        let addresses = (publisher.local_addr(), listener.local_addr());
+        let endpoints = Endpoints { listener: Box::new(listener), publisher };
+        Ok(Self { addresses: Some(addresses), ..Self::with(config, endpoints).await? })
+    }
+
+    /// As [`Master::bind`], over endpoints that are there already.
+    pub async fn with(config: &Config, endpoints: Endpoints) -> Result<Self, MasterError> {
+        let now: Arc<dyn Fn() -> u64 + Send + Sync> = Arc::new(now);
+        // The socket first: it tells whether another master runs.
+        let socket = ApiSocket::bind(&config.api_socket())?;
+        let own = MasterKeys::load_or_create(&config.pki_dir).map_err(|fault| MasterError::OwnKeys(Box::new(fault)))?;
+        let own = Arc::new(own);
+        let policy = KeyPolicy { auto_accept: config.auto_accept, most_pending: config.max_pending_keys };
+        let keys = Arc::new(Keys::open(Directory::new(&config.pki_dir), policy)?);
+        let store = Store::open(StoreOptions {
+            keep: config.keep_jobs,
+            keep_bytes: config.keep_jobs_bytes,
+            ..StoreOptions::new(config.cachedir.join("store"), now.clone())
+        })?;
+        let jids = JidMaker::after(store.newest_jid().await?.as_ref());
+        let jobs = Arc::new(Jobs::load(&store, now()).await?);
+        let minions = Arc::new(Minions::load(store.clone()).await?);
+        let stream = Arc::new(Stream::new(Sealer::new(&own, stream_of(&own.root())), endpoints.publisher));
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        let parts = Arc::new(Parts {
+            master_keys: own,
+            keys: keys.clone(),
+            minions: minions.clone(),
+            jobs: jobs.clone(),
+            returns: Returns { store: store.clone(), jobs: jobs.clone() },
+            stream: stream.clone(),
+            pillars: Arc::new(Pillars::new(Arc::new(Roots::new(config.pillar_roots.clone())), threads)),
+            files: Arc::new(FileServer::new(Arc::new(Roots::new(config.file_roots.clone())))),
+            options: seen_by_minions(config),
+            now: now.clone(),
+        });
+        let desk = Desk {
+            store: store.clone(),
+            jobs,
+            minions: minions.clone(),
+            keys: keys.clone(),
+            stream,
+            jids,
+            nodegroups: config.nodegroups.clone(),
+            timeout: config.timeout,
+            now,
+        };
+        let api = Arc::new(Api { desk, keys, minions, store });
+        Ok(Self { parts, api, socket, listener: endpoints.listener, addresses: None })
+    }
+
+    /// Addresses of publications and of sessions, when they are sockets.
+    pub fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.addresses
+    }
+
+    /// The key that minions pin.
+    pub fn root(&self) -> PublicKey {
+        self.parts.master_keys.root()
+    }
+
+    /// Serves until `shutdown`; what was acknowledged is on disk when this returns.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        tasks.spawn(stopping(stop.clone(), self.parts.keys.clone().look()));
+        tasks.spawn(stopping(stop.clone(), beat(self.parts.clone())));
+        tasks.spawn(server::cut_removed(self.parts.clone(), stop.clone()));
+        tasks.spawn(server::serve(self.parts, self.listener, stop.clone()));
+        tasks.spawn(api::serve(self.api, self.socket, stop.clone()));
+        tasks.close();
+        shutdown.await;
+        stop.cancel();
+        tasks.wait().await;
+    }
+}
+
+async fn stopping(stop: CancellationToken, work: impl Future<Output = ()>) {
+    stop.run_until_cancelled(work).await;
+}
+
+/// Signs of life, and what must be done now and then.
+async fn beat(parts: Arc<Parts>) {
+    let mut ticks = tokio::time::interval(BEAT);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let now = (parts.now)();
+        if let Err(error) = parts.stream.publish(&Publication::Beat { now }) {
+            tracing::error!(%error, "a beat was not published");
+        }
+        parts.jobs.sweep(now);
+    }
+}
+
+/// What `Options` answers: how the master's trees are laid out, nothing secret.
+fn seen_by_minions(config: &Config) -> Map {
+    let environments: Vec<&String> = config.file_roots.keys().collect();
+    let mut options = Map::new();
+    options.insert("file_roots", environments.into_iter().map(String::as_str).collect::<fleet_common::value::Value>());
+    options.insert("nodegroups", config.nodegroups.clone());
+    options.insert("state_top", config.state_top.as_str());
+    for key in
+        ["state_top_saltenv", "top_file_merging_strategy", "env_order", "default_top", "jinja_env", "jinja_sls_env"]
+    {
+        if let Some(value) = config.options.get(key) {
+            options.insert(key, value);
+        }
+    }
+    options
+}
+
+/// The stream's number: the same at every start, another for every master.
+fn stream_of(root: &PublicKey) -> u64 {
+    u64::from_be_bytes(*root.0.first_chunk().expect("a key has 32 bytes"))
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

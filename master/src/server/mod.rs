@@ -1,0 +1,46 @@
+//! Port 4506: connections become sessions, sessions ask, and each kind of request has one handler.
+//!
+//! Who asks is the session's identity, proved in the handshake; no field of a message is believed. Until its key is
+//! accepted a peer gets its welcome and nothing else.
+
+mod request;
+mod session;
+
+use std::sync::Arc;
+
+use fleet_common::crypto::keys::MasterKeys;
+use fleet_common::value::Map;
+
+use crate::fileserver::FileServer;
+use crate::jobs::Jobs;
+use crate::keys::Keys;
+use crate::minions::Minions;
+use crate::pillar::Pillars;
+use crate::publish::Stream;
+use crate::returns::Returns;
+
+pub use session::{cut_removed, serve};
+
+/// What sessions reach.
+pub struct Parts {
+    /// The master's own keys.
+    pub master_keys: Arc<MasterKeys>,
+    /// Who is accepted.
+    pub keys: Arc<Keys>,
+    /// Who is connected.
+    pub minions: Arc<Minions>,
+    /// Jobs that are not over.
+    pub jobs: Arc<Jobs>,
+    /// Takes returns in.
+    pub returns: Returns,
+    /// The publication stream.
+    pub stream: Arc<Stream>,
+    /// Compiles pillar.
+    pub pillars: Arc<Pillars>,
+    /// Serves files.
+    pub files: Arc<FileServer>,
+    /// The options a minion may see.
+    pub options: Map,
+    /// The clock: milliseconds since 1970.
+    pub now: Arc<dyn Fn() -> u64 + Send + Sync>,
+}

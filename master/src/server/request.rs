@@ -1,0 +1,93 @@
+//! What minions ask: one arm a request.
+
+use std::sync::Arc;
+
+use fleet_common::ids::Jid;
+use fleet_common::proto::request::{Reply, Request};
+use fleet_common::proto::ret::Return;
+
+use super::Parts;
+use crate::minions::Session;
+
+/// Answers a request. Cheap ones are answered here, in order; others in tasks of their own, bounded by the session's
+/// limit of open requests and by the pools they run in.
+pub(super) async fn handle(parts: &Arc<Parts>, session: &Arc<Session>, number: u64, request: Request) {
+    let reply = match request {
+        Request::Sync { begun } => Reply::Owed { jobs: parts.jobs.owed(&session.id, &begun, (parts.now)()) },
+        Request::Beat { running } => {
+            parts.jobs.beat(&session.id, &running);
+            Reply::Beat { now: (parts.now)(), counter: parts.stream.counter() }
+        }
+        Request::Progress(progress) => {
+            parts.jobs.progress(&session.id, progress);
+            Reply::Done {}
+        }
+        Request::Payload { jid } => payload(parts, session, &jid),
+        Request::Options {} => Reply::Options { options: parts.options.clone() },
+        Request::Event { tag, data } => event(session, &tag, &data),
+        slow => {
+            let (parts, session) = (parts.clone(), session.clone());
+            tokio::spawn(async move {
+                let reply = answer(&parts, &session, slow).await;
+                // A session that ended asks again in its next one.
+                let _ = session.sender.reply(number, reply).await;
+            });
+            return;
+        }
+    };
+    let _ = session.sender.reply(number, reply).await;
+}
+
+async fn answer(parts: &Parts, session: &Session, request: Request) -> Reply {
+    match request {
+        Request::Return(ret) => returned(parts, session, *ret).await,
+        Request::Grains { grains } => match parts.minions.put_grains(session, &grains, (parts.now)()).await {
+            Ok(()) => Reply::Done {},
+            Err(error) => failed(error.to_string()),
+        },
+        Request::Pillar { saltenv, pillarenv, overrides } => {
+            let grains = parts.minions.grains(&session.id).unwrap_or_default();
+            parts.pillars.compile(session.id.clone(), grains, saltenv, pillarenv, overrides).await
+        }
+        Request::Environments {} => parts.files.environments().await,
+        Request::Files { env, prefix, directories } => parts.files.list(env, prefix, directories).await,
+        Request::Stat { env, path } => parts.files.stat(env, path).await,
+        Request::Read { env, path, offset, length } => parts.files.read(env, path, offset, length).await,
+        other => error("invalid", format!("{:?} is not served here", std::mem::discriminant(&other))),
+    }
+}
+
+async fn returned(parts: &Parts, session: &Session, ret: Return) -> Reply {
+    match parts.returns.take(session, ret).await {
+        Ok(_) => Reply::Stored {},
+        // The minion keeps it and sends it again.
+        Err(error) => failed(error.to_string()),
+    }
+}
+
+fn payload(parts: &Parts, session: &Session, jid: &Jid) -> Reply {
+    let job = parts.jobs.get(jid).filter(|job| job.expects(&session.id));
+    match job.as_ref().and_then(|job| job.payload.clone()) {
+        Some((arg, kwarg)) => Reply::Payload { arg, kwarg },
+        None => error("not_found", format!("there is no job {jid} for this minion")),
+    }
+}
+
+fn event(session: &Session, tag: &str, data: &fleet_common::value::Value) -> Reply {
+    if tag.starts_with("salt/") || tag.is_empty() || tag.len() > 256 {
+        return error(
+            "denied",
+            "a minion's event has a tag of 1 to 256 bytes that does not start with 'salt/'".to_owned(),
+        );
+    }
+    tracing::debug!(minion = %session.id, tag, kind = data.kind(), "event");
+    Reply::Done {}
+}
+
+fn failed(message: String) -> Reply {
+    error("failed", message)
+}
+
+fn error(code: &str, message: String) -> Reply {
+    Reply::Error { code: code.to_owned(), message }
+}

@@ -1,0 +1,213 @@
+//! From a connection to a session: handshake, judgement of the key, welcome, requests until the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fleet_common::channel::request::{Incoming, ServerReceiver, accept};
+use fleet_common::proto::request::{KeyState, Push, Role, Welcome};
+use fleet_common::transport::{Link, Listener};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Parts, request};
+use crate::jobs::Sign;
+use crate::keys::{Accepted, Judgement};
+use crate::minions::Session;
+
+/// Handshakes under way at most: each costs a signature and a key agreement.
+const HANDSHAKES: usize = 256;
+/// Three missed beats: the peer is gone.
+const SILENCE: Duration = Duration::from_secs(32);
+/// How long sessions may take to learn of a new group key before it is used.
+const SWITCH_AFTER: Duration = Duration::from_secs(1);
+
+/// Serves connections until `stop`.
+pub async fn serve(parts: Arc<Parts>, mut listener: Box<dyn Listener>, stop: CancellationToken) {
+    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    let sessions = TaskTracker::new();
+    loop {
+        let link = tokio::select! {
+            () = stop.cancelled() => break,
+            link = listener.accept() => link,
+        };
+        let Some(link) = link else { break };
+        let Ok(place) = handshakes.clone().acquire_owned().await else { break };
+        let (parts, stop) = (parts.clone(), stop.clone());
+        sessions.spawn(async move {
+            let opened = open(&parts, link).await;
+            drop(place);
+            if let Some((session, receiver)) = opened {
+                tokio::select! {
+                    () = stop.cancelled() => session.sender.close("the master stops"),
+                    () = run(&parts, &session, receiver) => {}
+                }
+                close(&parts, &session);
+            }
+        });
+    }
+    drop(listener);
+    sessions.close();
+    // Peers are told; those that do not read are not waited for.
+    let _ = tokio::time::timeout(Duration::from_secs(1), sessions.wait()).await;
+}
+
+/// Cuts the sessions of keys that are no longer accepted, or were replaced, and changes the group key for the others.
+pub async fn cut_removed(parts: Arc<Parts>, stop: CancellationToken) {
+    let mut watch = parts.keys.watch();
+    let mut before: Arc<Accepted> = watch.borrow_and_update().clone();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = watch.changed() => if changed.is_err() { return },
+        }
+        let now = watch.borrow_and_update().clone();
+        let gone: Vec<_> = before.iter().filter(|(id, stamp)| now.get(*id) != Some(stamp)).map(|(id, _)| id).collect();
+        if !gone.is_empty() {
+            for session in parts.minions.sessions() {
+                if gone.contains(&&session.id) {
+                    tracing::info!(minion = %session.id, "session cut: its key is no longer accepted");
+                    session.sender.close("the key is no longer accepted");
+                }
+            }
+            for id in gone.into_iter().filter(|id| !now.contains_key(*id)) {
+                if let Err(error) = parts.minions.forget(id).await {
+                    tracing::warn!(minion = %id, %error, "what was known of a minion could not be forgotten");
+                }
+            }
+            rotate(&parts).await;
+        }
+        before = now;
+    }
+}
+
+/// Whoever was removed knows the group key: the others get a new one.
+async fn rotate(parts: &Parts) {
+    let keys = parts.stream.rotate();
+    for session in parts.minions.sessions() {
+        if session.role == Role::Minion {
+            // A session that can't take it is closing and gets the key with its next welcome.
+            let _ = session.sender.push(Push::Keys(keys.clone()));
+        }
+    }
+    tokio::time::sleep(SWITCH_AFTER).await;
+    parts.stream.switch();
+    tracing::info!(key_id = keys.key_id, "the group key was changed");
+}
+
+/// Handshake, judgement, welcome. `None` unless the key is accepted.
+async fn open(parts: &Arc<Parts>, link: Link) -> Option<(Arc<Session>, ServerReceiver)> {
+    let address = link.peer.to_string();
+    let incoming = match accept(link, &parts.master_keys).await {
+        Ok(incoming) => incoming,
+        Err(error) => {
+            tracing::debug!(peer = address, %error, "no session");
+            return None;
+        }
+    };
+    let judgement = judge(parts, &incoming).await?;
+    let (id, role) = (incoming.id.clone(), incoming.role);
+    let mut welcome = Welcome {
+        state: state_of(judgement),
+        stream: None,
+        now: (parts.now)(),
+        retry_after: retry_after(judgement),
+        reason: None,
+    };
+    tell(judgement, &incoming);
+    if judgement != Judgement::Accepted {
+        incoming.welcome(welcome);
+        return None;
+    }
+    if let Some(older) = parts.minions.older_answers(&id, role).await {
+        tracing::warn!(minion = %id, peer = address, older, "refused: another daemon with this key answers");
+        welcome.state = KeyState::Denied;
+        welcome.retry_after = 10;
+        welcome.reason = Some(format!("another daemon with this key is connected from {older}"));
+        incoming.welcome(welcome);
+        return None;
+    }
+    if role == Role::Minion {
+        welcome.stream = Some(parts.stream.keys());
+    }
+    let (key, grains_hash, peer) = (incoming.key, incoming.grains_hash, incoming.peer.to_string());
+    let (sender, receiver) = incoming.welcome(welcome);
+    let session = Session::new(parts.minions.token(), (id, key, role), peer, grains_hash, sender);
+    let session = Arc::new(session);
+    parts.minions.enter(session.clone());
+    if role == Role::Minion {
+        parts.jobs.sign(&Sign::Up(session.id.clone()));
+        tracing::info!(minion = %session.id, peer = session.peer, "session opened");
+    }
+    Some((session, receiver))
+}
+
+async fn judge(parts: &Arc<Parts>, incoming: &Incoming) -> Option<Judgement> {
+    let (keys, id, pem) = (parts.keys.clone(), incoming.id.clone(), incoming.key.to_pem());
+    let judged = tokio::task::spawn_blocking(move || keys.judge(&id, &pem)).await;
+    match judged {
+        Ok(Ok(judgement)) => Some(judgement),
+        Ok(Err(error)) => {
+            tracing::error!(minion = %incoming.id, %error, "the key could not be looked up");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+fn state_of(judgement: Judgement) -> KeyState {
+    match judgement {
+        Judgement::Accepted => KeyState::Accepted,
+        Judgement::Pending { .. } | Judgement::Full => KeyState::Pending,
+        Judgement::Rejected => KeyState::Rejected,
+        Judgement::Denied { .. } => KeyState::Denied,
+    }
+}
+
+/// Seconds. Somebody probably accepts a new key soon; a full house empties slowly.
+fn retry_after(judgement: Judgement) -> u32 {
+    match judgement {
+        Judgement::Accepted => 0,
+        Judgement::Pending { .. } => 2,
+        Judgement::Full => 60,
+        Judgement::Rejected | Judgement::Denied { .. } => 30,
+    }
+}
+
+fn tell(judgement: Judgement, incoming: &Incoming) {
+    let (minion, peer, key) = (&incoming.id, &incoming.peer, incoming.key.fingerprint());
+    match judgement {
+        Judgement::Pending { new: true } => tracing::info!(%minion, %peer, %key, "a new key waits to be accepted"),
+        Judgement::Denied { new: true } => {
+            tracing::warn!(%minion, %peer, %key, "denied: another key is known for this id")
+        }
+        Judgement::Full => tracing::warn!(%minion, %peer, "too many keys wait; a new one was not taken"),
+        _ => tracing::debug!(%minion, %peer, ?judgement, "key judged"),
+    }
+}
+
+/// Serves requests until the peer is gone or silent.
+async fn run(parts: &Arc<Parts>, session: &Arc<Session>, mut receiver: ServerReceiver) {
+    loop {
+        match tokio::time::timeout(SILENCE, receiver.recv()).await {
+            Ok(Some((number, body))) => {
+                session.contact();
+                request::handle(parts, session, number, body).await;
+            }
+            Ok(None) => return,
+            Err(_) => {
+                tracing::info!(minion = %session.id, "three beats missed");
+                session.sender.close("three beats missed");
+                return;
+            }
+        }
+    }
+}
+
+fn close(parts: &Parts, session: &Session) {
+    let was_current = parts.minions.leave(session);
+    if was_current && session.role == Role::Minion {
+        parts.jobs.sign(&Sign::Down(session.id.clone()));
+        tracing::info!(minion = %session.id, "session ended");
+    }
+}
