@@ -120,6 +120,7 @@ async fn conversation(carrier: Carrier) {
     drop(master);
     assert_eq!(next(&mut minion).await.as_deref(), Some(&b"bye"[..]));
     assert_eq!(next(&mut minion).await, None);
+    tokio::time::timeout(Duration::from_secs(10), minion.tx.closed()).await.expect("known");
     assert!(minion.tx.is_closed());
     until("places are given back", || ports.request.open() == 0).await;
 }

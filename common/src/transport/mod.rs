@@ -18,6 +18,7 @@ mod guard;
 mod handshake;
 pub mod link;
 mod listener;
+pub mod mem;
 mod private;
 mod publisher;
 mod reader;
