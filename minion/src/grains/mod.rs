@@ -16,3 +16,4 @@ mod r#virtual;
 
 pub use collect::{GrainSources, collect};
 pub use custom::{GRAINS_FILE, load_file};
+pub use network::full_name;

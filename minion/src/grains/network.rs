@@ -10,8 +10,8 @@ use crate::system::netlink;
 
 /// Names, interfaces, addresses, gateways, resolver.
 pub(super) fn fill(grains: &mut Map) {
-    let nodename = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let hosts = read_line("/etc/hosts").unwrap_or_default();
+    let nodename = node_name();
     let fqdn = fqdn(&nodename, &hosts);
     let (host, domain) = fqdn.split_once('.').unwrap_or((&fqdn, ""));
     grains.insert("host", host);
@@ -27,6 +27,15 @@ pub(super) fn fill(grains: &mut Map) {
     interfaces(grains);
     gateways(grains);
     grains.insert("dns", resolver(&read_line("/etc/resolv.conf").unwrap_or_default()));
+}
+
+/// The machine's full name as the grain `fqdn` has it: the id of a minion that is not told another.
+pub fn full_name() -> String {
+    fqdn(&node_name(), &read_line("/etc/hosts").unwrap_or_default())
+}
+
+fn node_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The full name that `/etc/hosts` gives to the node name; the node name itself when it has none.
