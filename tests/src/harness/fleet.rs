@@ -31,6 +31,7 @@ pub struct Fleet {
     pub publish_port: u16,
     /// Port of the request socket.
     pub request_port: u16,
+    die_at: Option<&'static str>,
     master: Option<Child>,
     minions: BTreeMap<String, Child>,
 }
@@ -49,7 +50,8 @@ impl Fleet {
     /// As [`Fleet::new`], in a given directory.
     pub fn in_dir(dir: PathBuf, options: &FleetOptions) -> Self {
         let (publish_port, request_port) = free_ports();
-        let fleet = Self { dir, keep: false, publish_port, request_port, master: None, minions: BTreeMap::new() };
+        let (keep, die_at, master, minions) = (false, None, None, BTreeMap::new());
+        let fleet = Self { dir, keep, publish_port, request_port, die_at, master, minions };
         let states = options.states.clone().unwrap_or_else(|| fleet.dir.join("srv/salt"));
         let pillar = options.pillar.clone().unwrap_or_else(|| fleet.dir.join("srv/pillar"));
         for folder in [&states, &pillar, &fleet.master_config_dir()] {
@@ -109,6 +111,30 @@ impl Fleet {
         std::net::TcpStream::connect(("127.0.0.1", self.request_port)).is_ok()
     }
 
+    /// Masters started from now on die at this point of their work (see `fleet_common::fault`).
+    pub fn die_at(&mut self, point: &'static str) {
+        self.die_at = Some(point);
+    }
+
+    /// Masters started from now on live.
+    pub fn die_nowhere(&mut self) {
+        self.die_at = None;
+    }
+
+    /// True when a daemon ended by itself.
+    pub fn ended(&mut self, who: &str) -> bool {
+        let child = if who == "master" { self.master.as_mut() } else { self.minions.get_mut(who) };
+        let child = child.unwrap_or_else(|| panic!("{who} was not started"));
+        wait_until(Duration::from_secs(5), || matches!(child.try_wait(), Ok(Some(_))).then_some(())).is_some()
+    }
+
+    /// True when the master has said that this minion's session is open since its last start.
+    pub fn connected(&self, id: &str) -> bool {
+        let log = self.log("master");
+        let start = log.rfind("master is ready").unwrap_or(0);
+        log[start..].lines().any(|line| line.contains("session open") && line.contains(id))
+    }
+
     /// Starts a minion with further configuration lines and returns at once.
     pub fn start_minion(&mut self, id: &str, config: &str) {
         let folder = self.minion_config_dir(id);
@@ -135,6 +161,9 @@ impl Fleet {
         let copy = file.try_clone().expect("a log can be shared");
         let mut command = Command::new(program(name));
         command.arg("-c").arg(config).args(["-l", "debug"]).env("NO_COLOR", "1");
+        if let Some(point) = self.die_at.filter(|_| log == "master") {
+            command.env("FLEET_DIE_AT", point);
+        }
         command.stdin(Stdio::null()).stdout(file).stderr(copy).process_group(0);
         command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"))
     }

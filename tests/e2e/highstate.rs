@@ -1,0 +1,108 @@
+//! A state tree over the master: predicted, applied, nothing left, damaged, repaired; and what holds a run.
+
+use std::fs;
+use std::path::Path;
+
+use fleet_tests::harness::{Fleet, FleetOptions};
+use serde_json::{Value, json};
+
+fn fleet(states: &[(&str, &str)], pillar: &[(&str, &str)]) -> Fleet {
+    let mut fleet = Fleet::new(&FleetOptions::default());
+    for (folder, files) in [("srv/salt", states), ("srv/pillar", pillar)] {
+        for (path, text) in files {
+            let path = fleet.dir().join(folder).join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text.replace("DIR", &fleet.dir().display().to_string())).unwrap();
+        }
+    }
+    fleet.start_master();
+    fleet.start_minion("web1", "");
+    fleet.accept(&["web1"]);
+    fleet.wait_for(&["web1"]);
+    fleet
+}
+
+fn apply(fleet: &Fleet, more: &[&str]) -> (i32, Value) {
+    let finished = fleet.ctl(&[&["web1", "state.apply"], more, &["--out", "json", "--static"]].concat());
+    let returned = finished.json();
+    (finished.status, returned["web1"].clone())
+}
+
+fn results(returned: &Value) -> Vec<(String, Value)> {
+    let chunks = returned.as_object().unwrap_or_else(|| panic!("no chunks: {returned}"));
+    let mut all: Vec<&Value> = chunks.values().collect();
+    all.sort_by_key(|chunk| chunk["__run_num__"].as_i64());
+    all.iter().map(|chunk| (chunk["__id__"].as_str().unwrap().to_owned(), chunk["result"].clone())).collect()
+}
+
+const TREE: &[(&str, &str)] = &[
+    ("top.sls", "base:\n  '*':\n    - site\n"),
+    (
+        "site/init.sls",
+        "page:\n  file.managed:\n    - name: DIR/out/page\n    - source: salt://site/page.j2\n    - template: jinja\n    - makedirs: True\n\
+         \nrelease:\n  cmd.run:\n    - name: cat DIR/out/page > DIR/out/release\n    - onchanges:\n      - file: page\n",
+    ),
+    ("site/page.j2", "{{ pillar['greeting'] }} {{ grains['id'] }}\n"),
+];
+const PILLAR: &[(&str, &str)] = &[("top.sls", "base:\n  '*':\n    - data\n"), ("data.sls", "greeting: hello\n")];
+
+#[test]
+fn predicted_applied_nothing_left_damaged_repaired() {
+    let fleet = fleet(TREE, PILLAR);
+    let page = fleet.dir().join("out/page");
+    let (status, predicted) = apply(&fleet, &["test=True"]);
+    assert_eq!(
+        (status, results(&predicted)),
+        (0, vec![("page".to_owned(), Value::Null), ("release".to_owned(), Value::Null)])
+    );
+    assert!(!page.exists(), "a dry run changed the machine");
+    let (status, applied) = apply(&fleet, &[]);
+    assert_eq!(
+        (status, results(&applied)),
+        (0, vec![("page".to_owned(), json!(true)), ("release".to_owned(), json!(true))])
+    );
+    assert_eq!(fs::read_to_string(&page).unwrap(), "hello web1\n");
+    assert_eq!(fs::read_to_string(fleet.dir().join("out/release")).unwrap(), "hello web1\n");
+    assert!(unchanged(&apply(&fleet, &[]).1));
+    fs::write(&page, "damaged\n").unwrap();
+    let (_, repaired) = apply(&fleet, &[]);
+    assert!(!unchanged(&repaired));
+    assert_eq!(fs::read_to_string(&page).unwrap(), "hello web1\n");
+    assert!(unchanged(&apply(&fleet, &[]).1));
+}
+
+fn unchanged(returned: &Value) -> bool {
+    returned.as_object().unwrap().values().all(|chunk| chunk["changes"] == json!({}))
+}
+
+#[test]
+fn a_pillar_that_does_not_render_holds_the_run() {
+    let fleet = fleet(TREE, &[("top.sls", "base:\n  '*':\n    - data\n"), ("data.sls", "greeting: {{ nope }}\n")]);
+    let finished = fleet.ctl(&["web1", "state.apply"]);
+    assert_eq!(finished.status, 1, "{finished:?}");
+    assert!(!Path::new(&fleet.dir().join("out")).exists(), "a chunk ran without a pillar");
+    let said = format!("{}{}", finished.stdout, finished.stderr);
+    assert!(said.contains("nope") || said.contains("ata.sls") || said.contains("Pillar"), "{said}");
+}
+
+#[test]
+fn a_fault_in_a_tree_is_told_with_its_place() {
+    let fleet = fleet(
+        &[("top.sls", "base:\n  '*':\n    - bad\n"), ("bad.sls", "x:\n  test.nop:\n    - name: {{ grains.nope }}\n")],
+        &[],
+    );
+    let finished = fleet.ctl(&["web1", "state.apply"]);
+    assert_eq!(finished.status, 1, "{finished:?}");
+    assert!(finished.stdout.contains("bad"), "{finished:?}");
+}
+
+#[test]
+fn a_failed_state_fails_the_command() {
+    let fleet = fleet(
+        &[("fail.sls", "x:\n  test.fail_without_changes: []\ny:\n  test.nop:\n    - require:\n      - test: x\n")],
+        &[],
+    );
+    let (status, returned) = apply(&fleet, &["fail"]);
+    assert_eq!(status, 1, "{returned}");
+    assert_eq!(results(&returned), vec![("x".to_owned(), json!(false)), ("y".to_owned(), json!(false))]);
+}

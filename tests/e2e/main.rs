@@ -1,0 +1,35 @@
+//! The real programs as processes on this machine: what a person types, and what becomes of it.
+
+#![allow(clippy::unwrap_used, reason = "a test that can not go on must fail")]
+
+mod faults;
+mod highstate;
+mod input;
+mod jobs;
+mod keys;
+mod restart;
+mod worker;
+
+use fleet_tests::harness::{Fleet, FleetOptions};
+
+/// A master with accepted minions that answer: `web1`, `web2` (which says CentOS), `db1`.
+fn three() -> Fleet {
+    let mut fleet = Fleet::new(&FleetOptions::default());
+    fleet.start_master();
+    fleet.start_minion("web1", "grains:\n  roles: [web, cache]\n");
+    fleet.start_minion("web2", "grains:\n  os: CentOS\n  roles: [web]\n");
+    fleet.start_minion("db1", "grains:\n  roles: [db]\n");
+    fleet.accept(&["web1", "web2", "db1"]);
+    fleet.wait_for(&["web1", "web2", "db1"]);
+    fleet
+}
+
+/// A master with one accepted minion that answers.
+fn one() -> Fleet {
+    let mut fleet = Fleet::new(&FleetOptions::default());
+    fleet.start_master();
+    fleet.start_minion("web1", "");
+    fleet.accept(&["web1"]);
+    fleet.wait_for(&["web1"]);
+    fleet
+}
