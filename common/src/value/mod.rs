@@ -11,6 +11,7 @@ mod map;
 pub mod merge;
 mod number;
 pub mod path;
+pub mod pprint;
 pub mod python;
 mod serde_impl;
 

@@ -83,6 +83,35 @@ fn shortest(number: f64) -> String {
     if even.parse::<f64>().is_ok_and(|read| read.to_bits() == number.to_bits()) { even } else { shortest }
 }
 
+/// The lines of a text without their ends, as `splitlines()` divides it (at form feeds and others, too).
+pub fn lines(text: &str) -> Vec<&str> {
+    lines_with_ends(text)
+        .into_iter()
+        .map(|line| line.strip_suffix("\r\n").unwrap_or(line.trim_end_matches(is_line_end)))
+        .collect()
+}
+
+/// The lines of a text with their ends.
+pub fn lines_with_ends(text: &str) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let (mut start, mut chars) = (0, text.char_indices().peekable());
+    while let Some((at, c)) = chars.next() {
+        if is_line_end(c) && !(c == '\r' && chars.peek().is_some_and(|(_, next)| *next == '\n')) {
+            let end = at + c.len_utf8();
+            lines.push(&text[start..end]);
+            start = end;
+        }
+    }
+    if start < text.len() {
+        lines.push(&text[start..]);
+    }
+    lines
+}
+
+fn is_line_end(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 /// True for characters that Python prints as they are.
 pub fn is_printable(c: char) -> bool {
     if c.is_ascii() {
@@ -175,6 +204,12 @@ mod tests {
         for (number, text) in cases {
             assert_eq!(float(number), text);
         }
+    }
+
+    #[test]
+    fn lines_end_where_python_ends_them() {
+        assert_eq!(lines("a\r\nb\n\nc\u{c}d\u{2028}"), ["a", "b", "", "c", "d"]);
+        assert_eq!(lines_with_ends("a\r\n\rb"), ["a\r\n", "\r", "b"]);
     }
 
     #[test]
