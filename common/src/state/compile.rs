@@ -1,7 +1,7 @@
 //! The passes in their order, as the entry points use them.
 
 use super::chunk::Chunk;
-use super::context::{Context, Matches};
+use super::context::{Context, Matches, Options};
 use super::declaration::{High, Home};
 use super::fault::{Fault, Source};
 use super::sls::Rendered;
@@ -14,11 +14,11 @@ pub fn render(context: &Context, matches: &Matches) -> (High, Vec<Fault>) {
     include::render_all(context, matches)
 }
 
-/// Reads high data that a call handed in; `name` stands for a file name in diagnostics.
-pub fn read(context: &Context, data: Value, name: &str) -> (High, Vec<Fault>) {
+/// Reads high data that a call handed in; `name` stands for a file name in diagnostics, `marks` may be empty.
+pub fn read(options: &Options, data: Value, marks: &Marks, name: &str) -> (High, Vec<Fault>) {
     let source = std::sync::Arc::new(Source { name: name.to_owned(), text: String::new() });
-    let rendered = Rendered { value: data, marks: Marks::default(), source, is_init: false };
-    include::from_data(context, rendered, &Home::default())
+    let rendered = Rendered { value: data, marks: marks.clone(), source, is_init: false };
+    include::from_data(options, rendered, &Home::default())
 }
 
 /// Checks the form of high data, without extensions and requisites (`show_sls`, `show_low_sls`).
@@ -34,10 +34,10 @@ pub fn chunks(high: &High) -> Vec<Chunk> {
 /// All passes from high data to chunks in run order: extend, verify, requisites, exclude, lower, order.
 ///
 /// `faults` are those of rendering; all faults of the tree come back together.
-pub fn low(context: &Context, mut high: High, mut faults: Vec<Fault>) -> Result<Vec<Chunk>, Vec<Fault>> {
+pub fn low(options: &Options, mut high: High, mut faults: Vec<Fault>) -> Result<Vec<Chunk>, Vec<Fault>> {
     faults.extend(extend::extend(&mut high));
     faults.extend(high::verify(&high));
-    faults.extend(requisite::distribute(&mut high, &context.options.disabled_requisites));
+    faults.extend(requisite::distribute(&mut high, &options.disabled_requisites));
     requisite::exclude(&mut high);
     if faults.is_empty() { Ok(chunks(&high)) } else { Err(faults) }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::context::{Context, Matches};
+use super::context::{Context, Matches, Options};
 use super::declaration::{Argument, Arguments, Declaration, High, Home};
 use super::fault::{Fault, Problem};
 use super::sls::{Part, Rendered, render, split};
@@ -36,22 +36,20 @@ pub(super) fn render_all(context: &Context, matches: &Matches) -> (High, Vec<Fau
 }
 
 /// Reads high data out of a mapping that was handed in (`state.high`, `state.template_str`).
-pub(super) fn from_data(context: &Context, rendered: Rendered, home: &Home) -> (High, Vec<Fault>) {
-    let matches = Matches::new();
-    let mut walk =
-        Walk { context, matches: &matches, rendered: HashSet::new(), next_order: FIRST_ORDER, faults: Vec::new() };
-    let mut high = High::default();
+pub(super) fn from_data(options: &Options, rendered: Rendered, home: &Home) -> (High, Vec<Fault>) {
+    let (mut high, mut faults) = (High::default(), Vec::new());
     match rendered.value {
         Value::Map(data) => {
             let mut part = split(data, &rendered.marks, &rendered.source, home);
-            walk.faults.append(&mut part.faults);
-            walk.number(&mut part);
-            walk.merge(&mut high, part);
+            faults.append(&mut part.faults);
+            let mut next = FIRST_ORDER;
+            number(options, &mut part, &mut next);
+            merge(&mut high, part, &mut faults);
         }
         Value::Null => {}
-        other => walk.faults.push(not_a_dictionary(&other, &home.sls_text(), &rendered.source.name)),
+        other => faults.push(not_a_dictionary(&other, &home.sls_text(), &rendered.source.name)),
     }
-    (high, walk.faults)
+    (high, faults)
 }
 
 struct Walk<'w, 'c> {
@@ -83,7 +81,7 @@ impl Walk<'_, '_> {
         for name in names {
             if !self.rendered.contains(&format!("{env}:{name}")) {
                 if let Some(part) = self.part(env, &name, 0)? {
-                    self.merge(high, part);
+                    merge(high, part, &mut self.faults);
                 }
             }
         }
@@ -139,7 +137,7 @@ impl Walk<'_, '_> {
                 }
             }
         }
-        self.number(&mut part);
+        number(&self.context.options, &mut part, &mut self.next_order);
         Ok(Some(part))
     }
 
@@ -159,7 +157,7 @@ impl Walk<'_, '_> {
                 declaration.included_from.push(Arc::from(by));
             }
             for (id, declaration) in included.declarations {
-                self.conflict(part.declarations.get(&id), &declaration);
+                self.faults.extend(conflict(part.declarations.get(&id), &declaration));
                 part.declarations.insert(id, declaration);
             }
             part.extensions.append(&mut included.extensions);
@@ -245,51 +243,50 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Numbers the declarations that have no `order` of their own (included ones have got theirs already).
-    fn number(&mut self, part: &mut Part) {
-        if !self.context.options.state_auto_order {
-            return;
-        }
-        for declaration in part.declarations.values_mut() {
-            for state in declaration.states_mut().into_iter().flatten() {
-                let Arguments::List(items) = &mut state.arguments else { continue };
-                let ordered = items.iter().filter_map(Argument::option).any(|(key, _)| key == "order");
-                if ordered || state.state.starts_with('_') {
-                    continue;
-                }
-                let value = Value::Map(Map::from_iter([("order", self.next_order)]));
-                items.push(Argument { value, spot: state.spot.clone() });
-                self.next_order += 1;
-            }
-        }
-    }
-
-    fn merge(&mut self, high: &mut High, part: Part) {
-        high.extensions.extend(part.extensions);
-        high.excludes.extend(part.excludes);
-        for (id, declaration) in part.declarations {
-            self.conflict(high.declarations.get(&id), &declaration);
-            high.declarations.insert(id, declaration);
-        }
-    }
-
-    fn conflict(&mut self, first: Option<&Declaration>, second: &Declaration) {
-        let Some(first) = first else { return };
-        let name = |home: &Home| format!("{}:{}", home.env_text(), home.sls_text());
-        let problem =
-            Problem::ConflictingIds { id: second.id.clone(), first: name(&first.home), second: name(&second.home) };
-        let fault = Fault::new(problem, &second.spot)
-            .about(second.id.clone())
-            .help(format!("the first one is at {}", first.spot.place()));
-        self.faults.push(fault);
-    }
-
     fn with_suggestion(&self, fault: Fault, env: &str, sls: &str) -> Fault {
         match self.context.sls_names(env) {
             Ok(names) if !glob::is_pattern(sls) => fault.did_you_mean(sls, names.iter().map(String::as_str)),
             _ => fault,
         }
     }
+}
+
+/// Numbers the declarations that have no `order` of their own (included ones have got theirs already).
+fn number(options: &Options, part: &mut Part, next: &mut i64) {
+    if !options.state_auto_order {
+        return;
+    }
+    for declaration in part.declarations.values_mut() {
+        for state in declaration.states_mut().into_iter().flatten() {
+            let Arguments::List(items) = &mut state.arguments else { continue };
+            let ordered = items.iter().filter_map(Argument::option).any(|(key, _)| key == "order");
+            if ordered || state.state.starts_with('_') {
+                continue;
+            }
+            let value = Value::Map(Map::from_iter([("order", *next)]));
+            items.push(Argument { value, spot: state.spot.clone() });
+            *next += 1;
+        }
+    }
+}
+
+/// Joins a part into the high data. An ID that is there already is a fault; the later one stays.
+fn merge(high: &mut High, part: Part, faults: &mut Vec<Fault>) {
+    high.extensions.extend(part.extensions);
+    high.excludes.extend(part.excludes);
+    for (id, declaration) in part.declarations {
+        faults.extend(conflict(high.declarations.get(&id), &declaration));
+        high.declarations.insert(id, declaration);
+    }
+}
+
+fn conflict(first: Option<&Declaration>, second: &Declaration) -> Option<Fault> {
+    let first = first?;
+    let name = |home: &Home| format!("{}:{}", home.env_text(), home.sls_text());
+    let problem =
+        Problem::ConflictingIds { id: second.id.clone(), first: name(&first.home), second: name(&second.home) };
+    let fault = Fault::new(problem, &second.spot).about(second.id.clone());
+    Some(fault.help(format!("the first one is at {}", first.spot.place())))
 }
 
 enum Unresolved {

@@ -8,7 +8,7 @@
 //! let context = Context::new(&renderer, &files, facts, Options::from_opts(&opts));
 //! let top = top(&context);                                  // or matches_of(&context, &["web".into()])
 //! let (high, faults) = render(&context, &top.matches);      // state.sls refuses here when faults is not empty
-//! let chunks = low(&context, high, faults)?;                // Err: all faults of the tree; texts(&faults) is the return
+//! let chunks = low(&context.options, high, faults)?;        // Err: all faults of the tree; texts(&faults) is the return
 //! let report = run(&runner, &chunks, &RunOptions { .. });   // runner: your ChunkRunner
 //! ```
 //!
@@ -21,14 +21,20 @@ mod context;
 mod declaration;
 mod extend;
 mod fault;
+mod graph;
 mod high;
 mod include;
+mod listen;
 mod lower;
 mod order;
 mod requisite;
+mod result;
+mod run;
 pub mod show;
 mod sls;
+mod status;
 mod top;
+mod walk;
 
 pub use chunk::{Chunk, Order, is_option, tag};
 pub use compile::{chunks, low, read, render, verify};
@@ -36,4 +42,6 @@ pub use context::{Context, Matches, Options, TopMerging};
 pub use declaration::{Argument, Arguments, Body, Declaration, Exclude, High, Home, StateDeclaration};
 pub use fault::{Fault, Source, Spot, texts};
 pub use requisite::{InKeyword, Keyword};
+pub use result::{ChunkResult, Outcome, Report};
+pub use run::{ChunkRunner, Invocation, Mode, RunOptions, run};
 pub use top::{Top, top};

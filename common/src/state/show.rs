@@ -2,7 +2,7 @@
 
 use super::compile::{chunks, low, render, verify};
 use super::context::{Context, Matches};
-use super::fault::{Fault, texts};
+use super::fault::{Fault, Problem, texts};
 use super::top::top;
 use crate::call::Outcome;
 use crate::value::{Map, Value};
@@ -71,7 +71,7 @@ pub fn show_lowstate(context: &Context) -> Shown {
         return Shown::refused(top.faults, 0);
     }
     let (high, faults) = render(context, &top.matches);
-    match low(context, high, faults) {
+    match low(&context.options, high, faults) {
         Ok(chunks) => Shown::value(Value::List(chunks.iter().map(super::Chunk::to_value).collect())),
         Err(faults) => Shown::refused(faults, 0),
     }
@@ -101,7 +101,7 @@ pub fn show_states(context: &Context, sorted: bool) -> Shown {
         return Shown::refused(top.faults, 0);
     }
     let (high, faults) = render(context, &top.matches);
-    let chunks = match low(context, high, faults) {
+    let chunks = match low(&context.options, high, faults) {
         Ok(chunks) => chunks,
         Err(faults) => return Shown::refused(faults, 0),
     };
@@ -111,6 +111,24 @@ pub fn show_states(context: &Context, sorted: bool) -> Shown {
         names.sort();
     }
     Shown::value(Value::List(names.into_iter().map(Value::from).collect()))
+}
+
+/// The chunks that `state.sls_id` chooses from: all of the SLS files, if the ID is among them. Run them with
+/// `RunOptions::only` set to the ID.
+pub fn sls_id(context: &Context, id: &str, mods: &[String]) -> Result<Vec<super::Chunk>, Vec<Fault>> {
+    let matches = matches_of(context, mods);
+    let (high, mut faults) = render(context, &matches);
+    faults.extend(verify(&high));
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let chunks = chunks(&high);
+    if chunks.iter().any(|chunk| chunk.id == id) {
+        return Ok(chunks);
+    }
+    let env = matches.keys().next().cloned().unwrap_or_default();
+    let fault = Fault::of_call(Problem::NoId { id: id.to_owned(), sls: mods.join(","), env });
+    Err(vec![fault.did_you_mean(id, chunks.iter().map(|chunk| chunk.id.as_str()))])
 }
 
 /// `state.sls_exists`: true if all of the SLS files are there.

@@ -1,0 +1,121 @@
+//! What a chunk answered, and how a whole run is returned.
+
+use super::chunk::Chunk;
+use crate::value::{Map, Value};
+
+/// What a state function answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// True: as it should be; false: failed; none: would change (dry runs).
+    pub result: Option<bool>,
+    /// What changed or would change.
+    pub changes: Map,
+    /// What happened, in words.
+    pub comment: String,
+    /// Warnings beside the comment.
+    pub warnings: Vec<String>,
+    /// True when a guard (`onlyif`, `unless`, `creates`) kept the function from running: watches do not fire then.
+    pub skip_watch: bool,
+    /// How often the function was called (`retry`); at least 1. Each call takes a run number.
+    pub attempts: u32,
+    /// More entries of the return (`start_time`, `duration`, `pchanges`, `name` when it differs …).
+    pub extra: Map,
+}
+
+impl Outcome {
+    /// An outcome without changes.
+    pub fn new(result: Option<bool>, comment: impl Into<String>) -> Self {
+        Self {
+            result,
+            changes: Map::new(),
+            comment: comment.into(),
+            warnings: Vec::new(),
+            skip_watch: false,
+            attempts: 1,
+            extra: Map::new(),
+        }
+    }
+    /// A failure without changes.
+    pub fn failed(comment: impl Into<String>) -> Self {
+        Self::new(Some(false), comment)
+    }
+}
+
+/// The result of one chunk in a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChunkResult {
+    /// Key in the return: `state_|-id_|-name_|-fun`.
+    pub tag: String,
+    /// The ID (`__id__`).
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// The SLS (`__sls__`); none for data that was handed in.
+    pub sls: Option<String>,
+    /// Position in the run, from 0; has gaps where a chunk was called several times.
+    pub run_num: u32,
+    /// False when the run decided not to call the function (`onchanges`, `onfail`).
+    pub ran: bool,
+    /// What it answered.
+    pub outcome: Outcome,
+}
+
+impl ChunkResult {
+    pub(super) fn of(chunk: &Chunk, run_num: u32, outcome: Outcome) -> Self {
+        Self {
+            tag: chunk.tag(),
+            id: chunk.id.clone(),
+            name: chunk.name.clone(),
+            sls: chunk.sls.as_deref().map(str::to_owned),
+            run_num,
+            ran: true,
+            outcome,
+        }
+    }
+
+    /// The entry of the return as the reference shapes it.
+    pub fn to_value(&self) -> Value {
+        let outcome = &self.outcome;
+        let mut entry = Map::with_capacity(12);
+        entry.insert("name", self.name.as_str());
+        entry.insert("changes", outcome.changes.clone());
+        entry.insert("result", outcome.result.map_or(Value::Null, Value::Bool));
+        entry.insert("comment", outcome.comment.as_str());
+        if !outcome.warnings.is_empty() {
+            let warnings = outcome.warnings.iter().map(|warning| Value::from(warning.as_str())).collect();
+            entry.insert("warnings", Value::List(warnings));
+        }
+        if outcome.skip_watch {
+            entry.insert("skip_watch", true);
+        }
+        if !self.ran {
+            entry.insert("__state_ran__", false);
+        }
+        entry.insert("__sls__", self.sls.as_deref().map_or(Value::Null, Value::from));
+        entry.insert("__run_num__", i64::from(self.run_num));
+        for (key, value) in &outcome.extra {
+            entry.insert(key.clone(), value.clone());
+        }
+        entry.insert("__id__", self.id.as_str());
+        Value::Map(entry)
+    }
+}
+
+/// The results of a run, by run number.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// One entry a chunk that ran or was skipped; a run stopped by `failhard` has fewer than there were chunks.
+    pub results: Vec<ChunkResult>,
+}
+
+impl Report {
+    /// The return: results by tag.
+    pub fn to_value(&self) -> Value {
+        Value::Map(self.results.iter().map(|result| (result.tag.as_str(), result.to_value())).collect())
+    }
+    /// The exit status the run leaves: 2 when a chunk failed.
+    pub fn retcode(&self) -> i32 {
+        let failed = self.results.iter().any(|result| result.outcome.result == Some(false));
+        if failed { 2 } else { 0 }
+    }
+}

@@ -1,0 +1,433 @@
+//! The walk itself: a stack of frames instead of recursion, results by position, parallel chunks joined when needed.
+
+use std::collections::HashSet;
+use std::thread::Scope;
+
+use super::chunk::{Chunk, tag};
+use super::graph::{Edge, Graph, KEYWORDS, Missing};
+use super::listen::listeners;
+use super::requisite::Keyword;
+use super::result::{ChunkResult, Outcome, Report};
+use super::run::{ChunkRunner, Invocation, Mode, RunOptions};
+use super::status::{Seen, Status, decide};
+use crate::value::{Map, Value};
+
+/// What a frame of the walk is about: running a chunk, or predicting it for a `prereq`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Job {
+    Run,
+    Predict,
+}
+
+struct Frame {
+    position: usize,
+    job: Job,
+    /// What has to happen before, in order.
+    waits: Vec<(usize, Job)>,
+    next: usize,
+}
+
+/// One run.
+pub(super) struct Walk<'s, 'e> {
+    runner: &'s dyn ChunkRunner,
+    chunks: &'s [Chunk],
+    options: &'s RunOptions,
+    graph: &'s Graph,
+    scope: &'s Scope<'s, 'e>,
+    /// Results of chunks that ran.
+    done: Vec<Option<ChunkResult>>,
+    /// Results of chunks that were predicted.
+    predicted: Vec<Option<ChunkResult>>,
+    /// Frames on the stack: running, predicting.
+    open: [Vec<bool>; 2],
+    /// Chunks that still run in parallel.
+    running: Vec<Parallel<'s>>,
+    is_running: Vec<bool>,
+    /// What is known of a group once all its members are done.
+    seen: Vec<Option<Seen>>,
+    /// Results of listeners.
+    extra: Vec<ChunkResult>,
+    next_num: u32,
+    stopped: bool,
+}
+
+struct Parallel<'s> {
+    position: usize,
+    run_num: u32,
+    handle: std::thread::ScopedJoinHandle<'s, Outcome>,
+}
+
+impl<'s, 'e> Walk<'s, 'e> {
+    /// A run that has done nothing yet.
+    pub fn new(
+        runner: &'s dyn ChunkRunner,
+        chunks: &'s [Chunk],
+        options: &'s RunOptions,
+        graph: &'s Graph,
+        scope: &'s Scope<'s, 'e>,
+    ) -> Self {
+        let count = chunks.len();
+        Self {
+            runner,
+            chunks,
+            options,
+            graph,
+            scope,
+            done: vec![None; count],
+            predicted: vec![None; count],
+            open: [vec![false; count], vec![false; count]],
+            running: Vec::new(),
+            is_running: vec![false; count],
+            seen: vec![None; graph.groups.len()],
+            extra: Vec::new(),
+            next_num: 0,
+            stopped: false,
+        }
+    }
+
+    /// Runs all chunks that the options ask for, then the listeners.
+    pub fn run(mut self) -> Report {
+        let only = self.options.only.as_deref();
+        for (position, chunk) in self.chunks.iter().enumerate() {
+            if !self.stopped && only.is_none_or(|id| id == chunk.id) {
+                self.visit(position);
+            }
+        }
+        self.join_all();
+        self.listen();
+        let mut results: Vec<ChunkResult> = self.done.into_iter().flatten().chain(self.extra).collect();
+        results.sort_by_key(|result| result.run_num);
+        Report { results }
+    }
+
+    /// Runs one chunk and everything it waits for.
+    fn visit(&mut self, position: usize) {
+        if self.done[position].is_some() || self.is_running[position] {
+            return;
+        }
+        let mut stack = vec![self.open_frame(position, Job::Run)];
+        while let Some(frame) = stack.last_mut() {
+            if self.stopped {
+                break;
+            }
+            let Some(&(position, job)) = frame.waits.get(frame.next) else {
+                let frame = stack.pop().expect("the loop condition saw a frame");
+                self.close(&frame);
+                continue;
+            };
+            frame.next += 1;
+            if self.is_settled(position, job) {
+                continue;
+            }
+            if self.open[job as usize][position] {
+                let frame = stack.pop().expect("the loop condition saw a frame");
+                self.open[frame.job as usize][frame.position] = false;
+                self.set(frame.position, frame.job, Outcome::failed("Recursive requisite found"), true);
+                continue;
+            }
+            let frame = self.open_frame(position, job);
+            stack.push(frame);
+        }
+    }
+
+    fn is_settled(&self, position: usize, job: Job) -> bool {
+        let done = self.done[position].is_some() || self.is_running[position];
+        match job {
+            Job::Run => done,
+            Job::Predict => done || self.predicted[position].is_some(),
+        }
+    }
+
+    fn open_frame(&mut self, position: usize, job: Job) -> Frame {
+        self.open[job as usize][position] = true;
+        let mut waits = Vec::new();
+        if !self.graph.missing.contains_key(&position) {
+            for edge in self.edges(position, job) {
+                let job = if edge.keyword == Keyword::Prereq { Job::Predict } else { Job::Run };
+                let members = self.graph.groups[edge.group].iter().map(|member| (*member, job));
+                waits.extend(members.filter(|(member, job)| !self.is_settled(*member, *job)));
+            }
+        }
+        Frame { position, job, waits, next: 0 }
+    }
+
+    /// The requisites that count: a prediction does not wait for those that wait for it.
+    fn edges(&self, position: usize, job: Job) -> impl Iterator<Item = Edge> + use<'s> {
+        let edges = self.graph.edges[position].iter().copied();
+        edges.filter(move |edge| job == Job::Run || edge.keyword != Keyword::Prerequired)
+    }
+
+    /// All that a frame waited for has happened: decides and runs.
+    fn close(&mut self, frame: &Frame) {
+        let (position, job) = (frame.position, frame.job);
+        self.open[job as usize][position] = false;
+        if let Some(missing) = self.graph.missing.get(&position) {
+            self.set(position, job, Outcome::failed(not_found(missing)), job == Job::Run);
+            return;
+        }
+        let status = self.status(position, job);
+        match (status, job) {
+            (Status::Met | Status::Change, Job::Predict) => self.predict(position, status, !frame.waits.is_empty()),
+            (Status::Met, Job::Run) => self.call(position),
+            (Status::Change, Job::Run) => self.call_watching(position),
+            (Status::Fail, _) => self.refuse(position, job),
+            (Status::NoPrediction, _) => self.skip(position, "No changes detected", true),
+            (Status::NoFailure, _) => {
+                self.skip(position, "State was not run because onfail req did not change", false);
+            }
+            (Status::NoChange, _) => {
+                self.skip(position, "State was not run because none of the onchanges reqs changed", false);
+            }
+        }
+        if self.done[position].is_some() {
+            self.check_failhard(position);
+        }
+    }
+
+    fn mode(&self) -> Mode {
+        if self.options.test { Mode::Dry } else { Mode::Real }
+    }
+
+    /// Runs the function, beside the walk where the chunk asks for it.
+    fn call(&mut self, position: usize) {
+        let chunk = &self.chunks[position];
+        let (runner, mode) = (self.runner, self.mode());
+        let invocation = Invocation { chunk, mode, watch: None };
+        if !chunk.get("parallel").is_some_and(Value::truthy) || self.options.parallel < 2 {
+            let outcome = runner.run(&invocation);
+            self.finish(position, outcome);
+            return;
+        }
+        if self.running.len() >= self.options.parallel {
+            let first = self.running.remove(0);
+            self.join(first);
+        }
+        let handle = self.scope.spawn(move || runner.run(&invocation));
+        self.running.push(Parallel { position, run_num: self.next_num, handle });
+        self.is_running[position] = true;
+        self.next_num += 1;
+    }
+
+    /// Runs the function, and `mod_watch` when it changed nothing itself.
+    fn call_watching(&mut self, position: usize) {
+        let chunk = &self.chunks[position];
+        let mode = self.mode();
+        let mut outcome = self.runner.run(&Invocation { chunk, mode, watch: None });
+        if outcome.changes.is_empty() && !outcome.skip_watch {
+            let calls = outcome.attempts;
+            let changed = self.changed(position);
+            outcome = self.runner.run(&Invocation { chunk, mode, watch: Some(changed) });
+            outcome.attempts += calls;
+        }
+        self.finish(position, outcome);
+    }
+
+    /// The watched chunks that changed.
+    fn changed(&self, position: usize) -> Vec<&'s Chunk> {
+        let watched = self.graph.edges[position].iter().filter(|edge| edge.keyword == Keyword::Watch);
+        let members = watched.flat_map(|edge| self.graph.groups[edge.group].iter().copied());
+        let changed =
+            |member: &usize| self.done[*member].as_ref().is_some_and(|result| !result.outcome.changes.is_empty());
+        members.filter(changed).map(|member| &self.chunks[member]).collect()
+    }
+
+    /// Says what a chunk would do. Takes no run number: only what it leads to is returned.
+    fn predict(&mut self, position: usize, status: Status, waited: bool) {
+        let chunk = &self.chunks[position];
+        let mut outcome = self.runner.run(&Invocation { chunk, mode: Mode::Dry, watch: None });
+        // A watch that is about to fire counts as a change, as far as the reference sees it coming.
+        if outcome.changes.is_empty() && status == Status::Change && waited {
+            outcome.result = None;
+        }
+        outcome.changes = Map::new();
+        self.predicted[position] = Some(ChunkResult::of(chunk, 0, outcome));
+    }
+
+    /// A requisite failed. What was predicted stands in for a result, else the failed ones are named.
+    fn refuse(&mut self, position: usize, job: Job) {
+        let chunk = &self.chunks[position];
+        if let Some(mut result) = self.predicted[position].clone() {
+            result.run_num = self.next_num;
+            self.next_num += 1;
+            self.record(position, result);
+            return;
+        }
+        let mut failed: Vec<String> = Vec::new();
+        for edge in self.edges(position, job) {
+            for &member in &self.graph.groups[edge.group] {
+                let result = self.predicted[member].as_ref().or(self.done[member].as_ref());
+                if result.is_some_and(|result| result.outcome.result == Some(false)) {
+                    failed.push(self.chunks[member].label());
+                }
+            }
+        }
+        failed.sort_unstable();
+        failed.dedup();
+        let outcome = Outcome::failed(format!("One or more requisite failed: {}", failed.join(", ")));
+        let result = ChunkResult::of(chunk, self.next_num, outcome);
+        self.next_num += 1;
+        self.predicted[position] = Some(result.clone());
+        self.record(position, result);
+    }
+
+    fn skip(&mut self, position: usize, comment: &str, ran: bool) {
+        let outcome = Outcome::new(Some(true), comment);
+        let result = ChunkResult { ran, ..ChunkResult::of(&self.chunks[position], self.next_num, outcome) };
+        self.next_num += 1;
+        self.predicted[position] = Some(result.clone());
+        self.record(position, result);
+    }
+
+    /// Sets a result that no function gave.
+    fn set(&mut self, position: usize, job: Job, outcome: Outcome, is_final: bool) {
+        let result = ChunkResult::of(&self.chunks[position], self.next_num, outcome);
+        self.next_num += 1;
+        if job == Job::Predict {
+            self.predicted[position] = Some(result.clone());
+        }
+        if is_final {
+            self.record(position, result);
+            self.check_failhard(position);
+        }
+    }
+
+    fn finish(&mut self, position: usize, outcome: Outcome) {
+        let run_num = self.next_num + outcome.attempts.max(1) - 1;
+        self.next_num = run_num + 1;
+        self.record(position, ChunkResult::of(&self.chunks[position], run_num, outcome));
+    }
+
+    fn record(&mut self, position: usize, result: ChunkResult) {
+        self.runner.finished(&result, self.chunks.len());
+        self.done[position] = Some(result);
+    }
+
+    fn check_failhard(&mut self, position: usize) {
+        let failed = self.done[position].as_ref().is_some_and(|result| result.outcome.result == Some(false));
+        self.stopped |= failed && self.fails_hard(&self.chunks[position]);
+    }
+
+    fn fails_hard(&self, chunk: &Chunk) -> bool {
+        !self.options.test && chunk.get("failhard").map_or(self.options.failhard, Value::truthy)
+    }
+
+    fn join(&mut self, parallel: Parallel<'s>) {
+        let Parallel { position, run_num, handle } = parallel;
+        let crashed = |_| Outcome::failed("The state function crashed");
+        let outcome = handle.join().unwrap_or_else(crashed);
+        self.is_running[position] = false;
+        self.record(position, ChunkResult::of(&self.chunks[position], run_num, outcome));
+        self.check_failhard(position);
+    }
+
+    fn join_all(&mut self) {
+        for parallel in std::mem::take(&mut self.running) {
+            self.join(parallel);
+        }
+    }
+
+    /// Waits for the members of a group that still run.
+    fn settle(&mut self, group: usize) {
+        if self.running.is_empty() {
+            return;
+        }
+        let graph = self.graph;
+        for &member in &graph.groups[group] {
+            if let Some(index) = self.running.iter().position(|parallel| parallel.position == member) {
+                let parallel = self.running.swap_remove(index);
+                self.join(parallel);
+            }
+        }
+    }
+
+    fn status(&mut self, position: usize, job: Job) -> Status {
+        let mut seen: Vec<(Keyword, Seen)> = Vec::new();
+        for edge in self.edges(position, job) {
+            let of_group = match edge.keyword {
+                Keyword::Prereq => self.seen_predicted(edge.group),
+                _ => self.seen_done(edge.group),
+            };
+            match seen.last_mut().filter(|(keyword, _)| *keyword == edge.keyword) {
+                Some((_, seen)) => seen.join(of_group),
+                None => seen.push((edge.keyword, of_group)),
+            }
+        }
+        decide(&seen)
+    }
+
+    fn seen_predicted(&self, group: usize) -> Seen {
+        let mut seen = Seen::default();
+        for &member in &self.graph.groups[group] {
+            if let Some(result) = self.predicted[member].as_ref().or(self.done[member].as_ref()) {
+                seen.add(result);
+            }
+        }
+        seen
+    }
+
+    /// Looks at a group once; later askers get the same answer without walking its members again.
+    fn seen_done(&mut self, group: usize) -> Seen {
+        if let Some(seen) = self.seen[group] {
+            return seen;
+        }
+        self.settle(group);
+        let mut seen = Seen::default();
+        for result in self.graph.groups[group].iter().filter_map(|member| self.done[*member].as_ref()) {
+            seen.add(result);
+        }
+        self.seen[group] = Some(seen);
+        seen
+    }
+
+    /// Fires listeners whose states changed, each once, at the end of the run.
+    fn listen(&mut self) {
+        let (fired, errors) = listeners(self.chunks, &self.done);
+        let mut ran = HashSet::new();
+        for position in fired {
+            if !ran.insert(position) {
+                continue;
+            }
+            let chunk = &self.chunks[position];
+            let outcome = if self.runner.has_mod_watch(&chunk.state) {
+                self.runner.run(&Invocation { chunk, mode: self.mode(), watch: Some(Vec::new()) })
+            } else {
+                Outcome::failed(not_available(chunk))
+            };
+            let run_num = self.next_num + outcome.attempts.max(1) - 1;
+            self.next_num = run_num + 1;
+            let id = format!("listener_{}", chunk.id);
+            let tag = tag(&chunk.state, &id, &chunk.name, "mod_watch");
+            let result = ChunkResult { tag, id, ..ChunkResult::of(chunk, run_num, outcome) };
+            self.runner.finished(&result, self.chunks.len());
+            let stop = result.outcome.result == Some(false) && self.fails_hard(chunk);
+            self.extra.push(result);
+            if stop {
+                break;
+            }
+        }
+        for mut error in errors {
+            error.run_num = self.next_num;
+            self.next_num += 1;
+            self.extra.push(error);
+        }
+    }
+}
+
+fn not_available(chunk: &Chunk) -> String {
+    let (state, sls) = (&chunk.state, chunk.sls.as_deref().unwrap_or("None"));
+    format!("State '{state}.mod_watch' was not found in SLS '{sls}'\nReason: '{state}.mod_watch' is not available.\n")
+}
+
+fn not_found(missing: &[Missing]) -> String {
+    let mut comment = "The following requisites were not found:\n".to_owned();
+    for (word, _) in KEYWORDS {
+        let mut of_word = missing.iter().filter(|missing| missing.keyword == *word).peekable();
+        if of_word.peek().is_some() {
+            comment.push_str(&format!("{:19}{word}:\n", ""));
+        }
+        for missing in of_word {
+            comment.push_str(&format!("{:23}{}: {}\n", "", missing.kind, missing.name));
+        }
+    }
+    comment
+}
