@@ -1,3 +1,6 @@
 //! Promises, one file each, tested in process over real sockets.
 
+mod interop;
+mod raw;
 mod transport;
+mod transport_attacks;
