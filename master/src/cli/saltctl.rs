@@ -140,7 +140,7 @@ async fn run(options: &Options) -> Result<u8, Failure> {
                 return Ok(Exit::Interrupted as u8);
             }
         };
-        let Some(event) = event else { return Ok(screen.end()?) };
+        let Some(event) = event else { return screen.end() };
         if let Some(exit) = screen.take(event)? {
             return Ok(exit);
         }

@@ -7,7 +7,7 @@ use fleet_common::cli_args;
 use fleet_common::value::Value;
 use fleet_minion::cli::saltcall::{self, Options, Streams};
 
-use super::{Case, Scratch, Verdict, compare};
+use super::{Case, Scratch, Verdict, compare, salt_key};
 
 /// Runs one case.
 pub(super) fn run(case: &Case) -> Verdict {
@@ -18,6 +18,7 @@ pub(super) fn run(case: &Case) -> Verdict {
     }
     match argv.first().map(String::as_str) {
         Some("salt-call") => call(case),
+        Some("salt-key") => salt_key::run(case),
         Some(program) => Verdict::Unsupported(format!("the program {program}")),
         None => Verdict::Fail("no argv in the input".to_owned()),
     }

@@ -12,6 +12,7 @@ mod minion;
 mod output;
 mod report;
 mod run;
+mod salt_key;
 mod scratch;
 mod targeting;
 mod yaml;
