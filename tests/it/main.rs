@@ -1,6 +1,7 @@
 //! Promises, one file each, tested in process over real sockets.
 
 mod interop;
+mod jobs;
 mod raw;
 mod transport;
 mod transport_attacks;

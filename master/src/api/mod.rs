@@ -17,6 +17,8 @@ use crate::minions::Minions;
 use crate::publish::Desk;
 use crate::store::Store;
 
+pub use jobs::JobView;
+pub use minions::Presence;
 pub use router::serve;
 pub use socket::{ApiSocket, SocketError};
 

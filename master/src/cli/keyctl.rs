@@ -8,9 +8,7 @@ use clap::Parser;
 use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
 use fleet_common::proto::api::{KeyAction, KeyChange, KeyList};
-use fleet_common::proto::job::{Target, TargetKind};
-use fleet_common::target::{Matcher, Subject};
-use fleet_common::value::Map;
+use fleet_common::target::glob;
 
 use super::key_backend;
 use super::key_screen::{Group, Screen};
@@ -86,10 +84,10 @@ pub struct Options {
     #[arg(short, long)]
     quiet: bool,
     /// Keep what the master knows of a minion whose key is deleted.
-    #[arg(long, value_name = "BOOL")]
+    #[arg(long, value_name = "BOOL", allow_hyphen_values = true)]
     preserve_minions: Option<String>,
     /// Whether deleting an accepted key changes the group key; it always does here.
-    #[arg(long, value_name = "BOOL")]
+    #[arg(long, value_name = "BOOL", allow_hyphen_values = true)]
     rotate_aes_key: Option<String>,
     /// How to print: json, yaml, nested, raw, txt, quiet …
     #[arg(long, visible_alias = "output", value_name = "NAME")]
@@ -274,14 +272,11 @@ impl Run<'_, '_> {
 
     /// Keys of these folders that match a pattern; folders without any are left out.
     fn matching(&mut self, pattern: &str, folders: &[Folder]) -> Result<Vec<Group>, Diagnostic> {
-        let globs: Vec<Matcher> = pattern
-            .split(',')
-            .map(|glob| Matcher::parse(&Target::new(TargetKind::Glob, glob.trim()), &Map::new()))
-            .collect::<Result<_, _>>()?;
+        let globs: Vec<&str> = pattern.split(',').map(str::trim).collect();
         let list = self.keys.list()?;
         let groups = folders.iter().map(|folder| {
             let names = names_in(&list, *folder);
-            let wanted = names.iter().filter(|name| globs.iter().any(|glob| glob.matches(&Name(name))));
+            let wanted = names.iter().filter(|name| globs.iter().any(|pattern| glob::matches(pattern, name)));
             (*folder, wanted.map(|name| (name.clone(), None)).collect())
         });
         Ok(groups.filter(|(_, keys): &Group| !keys.is_empty()).collect())
@@ -343,21 +338,6 @@ impl Options {
             folders.push(Folder::Denied);
         }
         folders
-    }
-}
-
-/// A key's name as the subject of a glob.
-struct Name<'a>(&'a str);
-
-impl Subject for Name<'_> {
-    fn id(&self) -> &str {
-        self.0
-    }
-    fn grains(&self) -> Option<&Map> {
-        None
-    }
-    fn pillar(&self) -> Option<&Map> {
-        None
     }
 }
 
