@@ -190,7 +190,3 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(StoreError::Closed))
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

@@ -12,6 +12,8 @@ mod handle;
 mod jobs;
 mod minions;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use error::StoreError;

@@ -1,9 +1,13 @@
 //! The store's promises, over real databases.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use fleet_common::ids::{Jid, MinionId};
+use fleet_common::proto::api::Standing;
 use fleet_common::proto::job::{Job, Target, TargetKind};
-use fleet_common::proto::ret::End;
+use fleet_common::proto::ret::{End, Return};
 use fleet_common::value::{Map, Value};
 
 use super::*;
