@@ -2,26 +2,41 @@
 
 use super::OutputOptions;
 use super::table;
-use crate::value::{Value, python};
+use crate::value::{Map, Value, python};
 
 const LONGEST_NAME: usize = 60;
 const LABELS: [&str; 3] = ["name", "mod.fun", "duration (ms)"];
 
-/// Prints a mapping of minions to state runs.
+/// Prints a mapping of minions to state runs; errors of trees that did not compile count as states without name.
 pub(super) fn render(data: &Value, options: &OutputOptions) -> Option<String> {
+    let nothing = Value::Map(Map::new());
     let mut rows = Vec::new();
     for run in data.as_map()?.values() {
-        for (key, state) in run.as_map().into_iter().flatten() {
-            rows.push(row(&python::str_(key), state)?);
+        match run {
+            Value::Map(states) => {
+                for (key, state) in states {
+                    rows.push(row(&python::str_(key), state)?);
+                }
+            }
+            Value::List(errors) => {
+                for error in errors {
+                    rows.push(row(&python::str_(error), &nothing)?);
+                }
+            }
+            _ => return None,
         }
     }
-    rows.sort_by(|a, b| {
-        a.duration.total_cmp(&b.duration).then_with(|| (&a.name, &a.function).cmp(&(&b.name, &b.function)))
-    });
-    let width = rows.iter().map(|row| format!("{:.4}", row.duration).len()).chain([LABELS[2].len()]).max().unwrap_or(0);
-    let cells = rows.into_iter().map(|row| vec![row.name, row.function, format!("{:>width$.4}", row.duration)]);
-    let table: Vec<Vec<String>> = [LABELS.map(str::to_owned).to_vec()].into_iter().chain(cells).collect();
-    Some(table::layout(&table, 4, options)?.join("\n"))
+    let shown = |row: &Row| format!("{:.4}", row.duration);
+    let width = rows.iter().map(|row| shown(row).len()).chain([LABELS[2].len()]).max().unwrap_or(0);
+    let mut cells: Vec<Vec<String>> =
+        rows.into_iter().map(|row| vec![row.name, row.function, format!("{:>width$.4}", row.duration)]).collect();
+    if cells.is_empty() {
+        return Some(String::new());
+    }
+    // As the reference: by the text of the duration.
+    cells.sort_by(|a, b| a[2].cmp(&b[2]).then_with(|| a.cmp(b)));
+    cells.insert(0, LABELS.map(str::to_owned).to_vec());
+    Some(table::layout(&cells, 4, options)?.join("\n"))
 }
 
 struct Row {

@@ -47,7 +47,7 @@ impl Printer {
         match value {
             Value::Map(map) => self.map(map, indent, allowance, level + 1),
             Value::List(items) => self.list(items, indent, allowance, level + 1),
-            Value::Str(text) => self.text(text, indent, allowance, level + 1),
+            Value::Str(text) if !text.is_empty() => self.text(text, indent, allowance, level + 1),
             _ => self.out.push_str(&literal),
         }
     }
