@@ -1,10 +1,12 @@
 //! The files of state and pillar trees, whoever keeps them: a disk, the master over a session, a test.
 
 mod roots;
+mod tree;
 
 use std::sync::Arc;
 
 pub use roots::Roots;
+pub use tree::{Tree, is_init};
 
 /// What is known of a file without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]

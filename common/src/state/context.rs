@@ -1,16 +1,12 @@
 //! What a compilation reads: templates, files, facts and options. Nothing else reaches the compiler.
 
-use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use crate::call::Facts;
-use crate::files::{FileError, FileSource};
+use crate::files::{FileSource, Tree};
 use crate::render::{Renderer, Scope};
-use crate::target::glob;
 use crate::value::{Map, Value};
 
 /// SLS names to apply per environment, in order: what a top file or a call asks for.
@@ -101,84 +97,20 @@ pub struct Context<'c> {
     /// Renders SLS files and top files.
     pub renderer: &'c Renderer,
     /// The state tree.
-    pub files: &'c dyn FileSource,
+    pub tree: Tree<'c>,
     /// What templates and targets see of the minion.
     pub facts: Arc<dyn Facts>,
     /// Settings.
     pub options: Options,
-    listings: RefCell<HashMap<String, Rc<Vec<String>>>>,
-    environments: OnceCell<Vec<String>>,
 }
 
 impl<'c> Context<'c> {
-    /// A context for one compilation; listings of the tree are taken once and kept.
+    /// A context for one compilation.
     pub fn new(renderer: &'c Renderer, files: &'c dyn FileSource, facts: Arc<dyn Facts>, options: Options) -> Self {
-        Self { renderer, files, facts, options, listings: RefCell::default(), environments: OnceCell::new() }
+        Self { renderer, tree: Tree::new(files, options.env_order.clone()), facts, options }
     }
 
     pub(super) fn scope(&self, environment: &str) -> Scope {
         Scope { saltenv: environment.to_owned(), facts: Arc::clone(&self.facts), context: Map::new() }
-    }
-
-    /// All environments, `env_order` first.
-    pub(super) fn environments(&self) -> Result<&[String], FileError> {
-        if let Some(known) = self.environments.get() {
-            return Ok(known);
-        }
-        let mut found = self.files.environments()?;
-        let wanted = &self.options.env_order;
-        found.sort_by_key(|name| wanted.iter().position(|known| known == name).unwrap_or(usize::MAX));
-        Ok(self.environments.get_or_init(|| found))
-    }
-
-    pub(super) fn has_environment(&self, environment: &str) -> Result<bool, FileError> {
-        if self.environments()?.iter().any(|known| known == environment) {
-            return Ok(true);
-        }
-        // A source may serve environments that it can not list.
-        match self.files.stat(environment, &self.options.state_top) {
-            Err(FileError::Environment(_)) => Ok(false),
-            Err(error) => Err(error),
-            Ok(_) => Ok(true),
-        }
-    }
-
-    /// All SLS names of an environment, sorted.
-    pub(super) fn sls_names(&self, environment: &str) -> Result<Rc<Vec<String>>, FileError> {
-        if let Some(known) = self.listings.borrow().get(environment) {
-            return Ok(Rc::clone(known));
-        }
-        let mut names: Vec<String> = (self.files.list(environment, "")?.iter())
-            .filter_map(|path| path.strip_suffix("/init.sls").or_else(|| path.strip_suffix(".sls")))
-            .map(|path| path.replace('/', "."))
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        let names = Rc::new(names);
-        self.listings.borrow_mut().insert(environment.to_owned(), Rc::clone(&names));
-        Ok(names)
-    }
-
-    /// The SLS names that a name or pattern stands for. A plain name costs no listing.
-    pub(super) fn expand(&self, environment: &str, pattern: &str) -> Result<Vec<String>, FileError> {
-        if glob::is_pattern(pattern) {
-            let names = self.sls_names(environment)?;
-            return Ok(names.iter().filter(|name| glob::matches(pattern, name)).cloned().collect());
-        }
-        let known = self.find(environment, pattern)?.is_some();
-        Ok(if known { vec![pattern.to_owned()] } else { Vec::new() })
-    }
-
-    /// The path of an SLS: `a.b` is `a/b.sls`, else `a/b/init.sls`.
-    pub(super) fn find(&self, environment: &str, sls: &str) -> Result<Option<String>, FileError> {
-        let base = sls.replace('.', "/");
-        for path in [format!("{base}.sls"), format!("{base}/init.sls")] {
-            match self.files.stat(environment, &path) {
-                Ok(Some(_)) => return Ok(Some(path)),
-                Ok(None) | Err(FileError::Outside(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
     }
 }

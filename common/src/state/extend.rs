@@ -68,7 +68,7 @@ fn merge_state(known: &mut StateDeclaration, addition: StateDeclaration) {
 }
 
 /// Replaces or extends the item that the new one is about; gives the new one back when there is none.
-fn replace(items: &mut Vec<Argument>, argument: Argument) -> Option<Argument> {
+fn replace(items: &mut [Argument], argument: Argument) -> Option<Argument> {
     if argument.value.as_str().is_some() {
         match items.iter_mut().find(|item| item.value.as_str().is_some()) {
             Some(function) => *function = argument,

@@ -64,12 +64,12 @@ struct Walk<'w, 'c> {
 impl Walk<'_, '_> {
     /// One entry of a top file or call.
     fn matched(&mut self, env: &str, pattern: &str, high: &mut High) -> Result<(), FileError> {
-        if !self.context.has_environment(env)? {
-            let known = self.context.environments()?;
+        if !self.context.tree.has_environment(env)? {
+            let known = self.context.tree.environments()?;
             let fault = Fault::of_call(Problem::NoEnvironment { env: env.to_owned() });
             self.faults.push(fault.did_you_mean(env, known.iter().map(String::as_str)));
         }
-        let names = match self.context.expand(env, pattern) {
+        let names = match self.context.tree.expand(env, pattern) {
             Err(FileError::Environment(_)) => Vec::new(),
             names => names?,
         };
@@ -79,10 +79,11 @@ impl Walk<'_, '_> {
             self.faults.push(fault);
         }
         for name in names {
-            if !self.rendered.contains(&format!("{env}:{name}")) {
-                if let Some(part) = self.part(env, &name, 0)? {
-                    merge(high, part, &mut self.faults);
-                }
+            if self.rendered.contains(&format!("{env}:{name}")) {
+                continue;
+            }
+            if let Some(part) = self.part(env, &name, 0)? {
+                merge(high, part, &mut self.faults);
             }
         }
         Ok(())
@@ -176,7 +177,7 @@ impl Walk<'_, '_> {
             // Of several keys the last one counts, as in the reference.
             Value::Map(map) => match map.get_index(map.len().saturating_sub(1)) {
                 Some((Value::Str(in_env), name)) => {
-                    if in_env != ANY_ENVIRONMENT && !self.context.has_environment(in_env)? {
+                    if in_env != ANY_ENVIRONMENT && !self.context.tree.has_environment(in_env)? {
                         return Err(Unresolved::Wrong(Problem::IncludeEnvironment {
                             env: in_env.clone(),
                             include: str_(name),
@@ -201,7 +202,7 @@ impl Walk<'_, '_> {
             }
         };
         let home = self.home_of(in_env, &name, env)?;
-        let names = self.context.expand(&home, &name)?;
+        let names = self.context.tree.expand(&home, &name)?;
         if names.is_empty() {
             return Err(Unresolved::Wrong(Problem::NoIncludedSls { sls: name, env: home }));
         }
@@ -212,12 +213,12 @@ impl Walk<'_, '_> {
     fn home_of(&self, in_env: &str, name: &str, current: &str) -> Result<String, Unresolved> {
         let mut found = Vec::new();
         if in_env != ANY_ENVIRONMENT {
-            if self.matches.contains_key(in_env) || !self.context.expand(in_env, name)?.is_empty() {
+            if self.matches.contains_key(in_env) || !self.context.tree.expand(in_env, name)?.is_empty() {
                 found.push(in_env);
             }
         } else {
             for env in self.matches.keys() {
-                if !self.context.expand(env, name)?.is_empty() {
+                if !self.context.tree.expand(env, name)?.is_empty() {
                     found.push(env);
                 }
             }
@@ -244,7 +245,7 @@ impl Walk<'_, '_> {
     }
 
     fn with_suggestion(&self, fault: Fault, env: &str, sls: &str) -> Fault {
-        match self.context.sls_names(env) {
+        match self.context.tree.sls_names(env) {
             Ok(names) if !glob::is_pattern(sls) => fault.did_you_mean(sls, names.iter().map(String::as_str)),
             _ => fault,
         }

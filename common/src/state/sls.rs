@@ -8,6 +8,7 @@ use super::context::Context;
 use super::declaration::{Argument, Arguments, Body, Declaration, Exclude, Home, StateDeclaration};
 use super::fault::{Fault, Problem, Source, Spot};
 use crate::diag::Diagnostic;
+use crate::files::is_init;
 use crate::render::Template;
 use crate::value::python::{repr, str_};
 use crate::value::{Map, Value};
@@ -35,7 +36,7 @@ pub(super) struct Part {
 /// Finds and renders an SLS; `None` when there is no such file.
 pub(super) fn render(context: &Context, env: &str, sls: &str) -> Result<Option<Rendered>, Fault> {
     let failed = |why: String| Fault::of_call(Problem::Files { why });
-    let Some(path) = context.find(env, sls).map_err(|error| failed(error.to_string()))? else { return Ok(None) };
+    let Some(path) = context.tree.find(env, sls).map_err(|error| failed(error.to_string()))? else { return Ok(None) };
     render_file(context, env, Some(sls), &path).map_err(|diagnostic| {
         let problem = Problem::Rendering { env: env.to_owned(), sls: sls.to_owned(), why: reason(&diagnostic) };
         Fault::explained(problem, *diagnostic)
@@ -49,7 +50,8 @@ pub(super) fn render_file(
     sls: Option<&str>,
     path: &str,
 ) -> Result<Option<Rendered>, Box<Diagnostic>> {
-    let content = context.files.read(env, path).map_err(|error| Box::new(Diagnostic::user(error.to_string())))?;
+    let content =
+        context.tree.files().read(env, path).map_err(|error| Box::new(Diagnostic::user(error.to_string())))?;
     let Some(content) = content else { return Ok(None) };
     let text = std::str::from_utf8(&content).map_err(|error| {
         let message = format!("the file is not UTF-8: byte {} is not part of a character", error.valid_up_to());
@@ -60,7 +62,7 @@ pub(super) fn render_file(
         value: rendered.value,
         marks: rendered.marks,
         source: Arc::new(Source { name: path.to_owned(), text: rendered.rendered }),
-        is_init: path == "init.sls" || path.ends_with("/init.sls"),
+        is_init: is_init(path),
     }))
 }
 

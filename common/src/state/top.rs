@@ -7,8 +7,7 @@ use indexmap::IndexMap;
 use super::context::{Context, Matches, TopMerging};
 use super::fault::{Fault, Problem};
 use super::sls::{reason, render, render_file};
-use crate::proto::job::{Target, TargetKind};
-use crate::target::{Matcher, Subject};
+use crate::target::top::Minion;
 use crate::value::python::str_;
 use crate::value::{Map, Value};
 
@@ -56,7 +55,7 @@ fn read(context: &Context, warnings: &mut Vec<Fault>) -> Tops {
     let options = &context.options;
     let envs: Vec<String> = match options.saltenv.as_ref().or(options.state_top_saltenv.as_ref()) {
         Some(only) => vec![only.clone()],
-        None => match context.environments() {
+        None => match context.tree.environments() {
             Ok(envs) => envs.to_vec(),
             Err(error) => {
                 warnings.push(Fault::of_call(Problem::Files { why: error.to_string() }));
@@ -103,7 +102,7 @@ fn includes(
     let Some(Value::List(items)) = top.remove("include") else { return Vec::new() };
     let mut found = Vec::new();
     for pattern in items.iter().filter_map(Value::as_str) {
-        for sls in context.expand(env, pattern).unwrap_or_default() {
+        for sls in context.tree.expand(env, pattern).unwrap_or_default() {
             if !seen.insert(sls.clone()) {
                 continue;
             }
@@ -224,53 +223,23 @@ fn verify(sections: &Sections, faults: &mut Vec<Fault>) {
 }
 
 fn matched(context: &Context, sections: Sections, result: &mut Top) {
-    let subject = Minion::of(context);
+    let minion = Minion::of(&*context.facts);
     for (env, targets) in sections {
         if context.options.saltenv.as_ref().is_some_and(|only| *only != env) {
             continue;
         }
         for (target, list) in targets {
             let Value::List(items) = list else { continue };
-            match is_meant(context, &subject, &str_(&target), &items) {
+            match minion.is_meant(&str_(&target), &items, &context.options.nodegroups) {
                 Ok(true) => take(context, &mut result.matches, &env, items),
                 Ok(false) => {}
-                Err(why) => {
-                    let problem = Problem::TopTarget { target: str_(&target), why };
-                    result.faults.push(Fault::of_call(problem));
+                Err(diagnostic) => {
+                    let problem = Problem::TopTarget { target: str_(&target), why: diagnostic.message.clone() };
+                    result.faults.push(Fault::explained(problem, diagnostic.about(str_(&target))));
                 }
             }
         }
     }
-}
-
-/// True if a target of a top file means the minion. Without `match:` a target is a compound expression.
-fn is_meant(context: &Context, subject: &Minion, target: &str, items: &[Value]) -> Result<bool, String> {
-    let word = items.iter().rev().filter_map(Value::as_map).find_map(|options| options.get("match"));
-    let kind = match word.and_then(Value::as_str) {
-        None => TargetKind::Compound,
-        Some(word) => kind_of(word).ok_or_else(|| format!("there is no matcher '{word}'"))?,
-    };
-    let target = Target { expr: target.to_owned(), kind, delimiter: ":".to_owned() };
-    let matcher = Matcher::parse(&target, &context.options.nodegroups).map_err(|diagnostic| diagnostic.message)?;
-    Ok(matcher.matches(subject))
-}
-
-/// The matcher that `match:` names in a top file.
-pub(crate) fn kind_of(word: &str) -> Option<TargetKind> {
-    Some(match word {
-        "glob" => TargetKind::Glob,
-        "pcre" => TargetKind::Pcre,
-        "list" => TargetKind::List,
-        "grain" => TargetKind::Grain,
-        "grain_pcre" => TargetKind::GrainPcre,
-        "pillar" => TargetKind::Pillar,
-        "pillar_pcre" => TargetKind::PillarPcre,
-        "pillar_exact" => TargetKind::PillarExact,
-        "nodegroup" => TargetKind::Nodegroup,
-        "compound" => TargetKind::Compound,
-        "ipcidr" => TargetKind::Ipcidr,
-        _ => return None,
-    })
 }
 
 /// Takes the SLS names of a matching target; `{env: sls}` names one of another environment.
@@ -281,39 +250,11 @@ fn take(context: &Context, matches: &mut Matches, env: &str, items: Vec<Value>) 
             Value::Str(sls) => matches.entry(env.to_owned()).or_default().push(sls),
             Value::Map(mut options) => {
                 let Some((Value::Str(other), Value::Str(sls))) = options.pop() else { continue };
-                if context.environments().is_ok_and(|envs| envs.contains(&other)) {
+                if context.tree.environments().is_ok_and(|envs| envs.contains(&other)) {
                     matches.entry(other).or_default().push(sls);
                 }
             }
             _ => {}
         }
-    }
-}
-
-/// The minion as targets see it.
-pub(crate) struct Minion {
-    id: String,
-    grains: std::sync::Arc<Map>,
-    pillar: std::sync::Arc<Map>,
-}
-
-impl Minion {
-    fn of(context: &Context) -> Self {
-        Self::from_facts(&*context.facts)
-    }
-    pub(crate) fn from_facts(facts: &dyn crate::call::Facts) -> Self {
-        Self { id: facts.id().to_owned(), grains: facts.grains(), pillar: facts.pillar() }
-    }
-}
-
-impl Subject for Minion {
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn grains(&self) -> Option<&Map> {
-        Some(&self.grains)
-    }
-    fn pillar(&self) -> Option<&Map> {
-        Some(&self.pillar)
     }
 }

@@ -3,6 +3,7 @@
 //! Used by the minion for itself, by the master over what it knows, by top files and rules alike.
 
 pub mod glob;
+pub mod top;
 
 use crate::diag::Diagnostic;
 use crate::proto::job::{Target, TargetKind};

@@ -1,0 +1,278 @@
+//! SLS files rendered once each, their includes resolved, everything merged in order.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::facts::PillarFacts;
+use super::fault::{Fault, Problem, Refused};
+use super::options::Options;
+use super::top::Matched;
+use crate::call::Facts;
+use crate::diag::{Diagnostic, Place};
+use crate::files::{FileSource, Tree, is_init};
+use crate::render::{Renderer, Scope, Template};
+use crate::target::glob;
+use crate::value::merge::{self, Strategy};
+use crate::value::python::str_;
+use crate::value::{Map, Value};
+
+/// Includes below each other at most.
+const MAX_DEPTH: usize = 200;
+
+/// A compiled pillar: what could be compiled, and what is wrong with the rest.
+#[derive(Debug, Clone, Default)]
+pub struct Pillar {
+    /// The data; incomplete when there are faults.
+    pub data: Map,
+    /// What is wrong. Any fault holds the run.
+    pub faults: Vec<Fault>,
+}
+
+impl Pillar {
+    /// The data, if nothing is wrong with it.
+    pub fn into_result(self) -> Result<Map, Refused> {
+        if self.faults.is_empty() { Ok(self.data) } else { Err(Refused { faults: self.faults }) }
+    }
+
+    /// The data with the faults under `_errors`, as the reference hands it out.
+    pub fn into_map(self) -> Map {
+        let mut data = self.data;
+        if !self.faults.is_empty() {
+            let errors = self.faults.iter().map(|fault| Value::from(fault.text())).collect();
+            data.insert("_errors", Value::List(errors));
+        }
+        data
+    }
+}
+
+/// Compiles the pillar of one minion. `facts` are those of the minion; their own pillar is not looked at.
+pub fn compile(renderer: &Renderer, files: &Arc<dyn FileSource>, facts: Arc<dyn Facts>, options: &Options) -> Pillar {
+    let facts = Arc::new(PillarFacts::new(facts, Arc::clone(files), &options.exec, options.overrides.clone()));
+    let tree = Tree::new(&**files, options.env_order.clone());
+    let mut compiler = Compiler { renderer, tree, facts, options, faults: Vec::new() };
+    let matched = compiler.top();
+    // The reference tells of SLS files first and of top files last.
+    let of_top = std::mem::take(&mut compiler.faults);
+    compiler.all(&matched);
+    compiler.faults.extend(of_top);
+    let Compiler { facts, faults, .. } = compiler;
+    let overrides = options.overrides.clone();
+    facts.update(|pillar| merge_into(pillar, overrides, options));
+    let data = Map::clone(&facts.pillar());
+    Pillar { data, faults }
+}
+
+/// One compilation.
+pub(super) struct Compiler<'c> {
+    pub renderer: &'c Renderer,
+    pub tree: Tree<'c>,
+    pub facts: Arc<PillarFacts>,
+    pub options: &'c Options,
+    pub faults: Vec<Fault>,
+}
+
+impl Compiler<'_> {
+    fn all(&mut self, matched: &Matched) {
+        for (env, patterns) in &matched.names {
+            if !self.tree.has_environment(env).unwrap_or(false) {
+                let known = self.tree.environments().unwrap_or_default();
+                let fault = Fault::new(Problem::NoEnvironment { env: env.clone() });
+                self.faults.push(fault.did_you_mean(env, known.iter().map(String::as_str)));
+                continue;
+            }
+            let mut names = Vec::new();
+            for pattern in patterns {
+                match self.tree.expand(env, pattern) {
+                    Ok(found) if found.is_empty() => names.push(pattern.clone()),
+                    Ok(found) => names.extend(found),
+                    Err(error) => self.faults.push(Fault::new(Problem::Files { why: error.to_string() })),
+                }
+            }
+            let mut rendered = HashSet::new();
+            for sls in names {
+                let optional = matched.optional.contains(&(env.clone(), sls.clone()));
+                let Some(part) = self.sls(env, &sls, None, &mut rendered, (0, optional)) else { continue };
+                self.facts.update(|pillar| merge_into(pillar, part, self.options));
+            }
+        }
+    }
+
+    /// The data of one SLS with everything it includes; `rendered` are the names met so far in the environment.
+    fn sls(
+        &mut self,
+        env: &str,
+        sls: &str,
+        defaults: Option<&Map>,
+        rendered: &mut HashSet<String>,
+        (depth, optional): (usize, bool),
+    ) -> Option<Map> {
+        rendered.insert(sls.to_owned());
+        if depth > MAX_DEPTH {
+            self.faults.push(Fault::new(Problem::IncludeDepth { sls: sls.to_owned() }));
+            return None;
+        }
+        let path = match self.tree.find(env, sls) {
+            Ok(Some(path)) => path,
+            Ok(None) => {
+                if !optional {
+                    self.missing(env, sls);
+                }
+                return None;
+            }
+            Err(error) => {
+                self.faults.push(Fault::new(Problem::Files { why: error.to_string() }));
+                return None;
+            }
+        };
+        let mut data = match self.render_with(env, Some(sls), &path, defaults) {
+            Ok(Some(Value::Map(data))) => data,
+            Ok(Some(value)) if value.truthy() => {
+                let problem = Problem::NotADictionary { sls: sls.to_owned() };
+                let message = format!("an SLS is a mapping; this one is a {}", value.kind());
+                let diagnostic = Diagnostic::user(message).at(Place::new(path, 1, 0));
+                self.faults.push(Fault::explained(problem, diagnostic));
+                return None;
+            }
+            Ok(_) => return None,
+            Err(diagnostic) => {
+                self.not_rendered(sls, *diagnostic);
+                return None;
+            }
+        };
+        match data.get("include") {
+            None => Some(data),
+            Some(Value::List(_)) => {
+                let Some(Value::List(items)) = data.remove("include") else { return Some(data) };
+                let included = self.includes(env, (sls, is_init(&path)), &items, rendered, depth);
+                Some(self.with_includes(data, included))
+            }
+            Some(_) => {
+                self.faults.push(Fault::new(Problem::IncludeNotList { sls: sls.to_owned() }));
+                Some(data)
+            }
+        }
+    }
+
+    /// What includes bring goes below the file's own data, or above it if the options say so.
+    fn with_includes(&self, data: Map, included: Vec<Map>) -> Map {
+        let mut parts = included;
+        let own_first = self.options.includes_override;
+        parts.insert(if own_first { 0 } else { parts.len() }, data);
+        let mut parts = parts.into_iter();
+        let mut whole = parts.next().unwrap_or_default();
+        for part in parts {
+            merge_into(&mut whole, part, self.options);
+        }
+        whole
+    }
+
+    fn includes(
+        &mut self,
+        env: &str,
+        (by, by_init): (&str, bool),
+        items: &[Value],
+        rendered: &mut HashSet<String>,
+        depth: usize,
+    ) -> Vec<Map> {
+        let mut parts = Vec::new();
+        for item in items {
+            let Some((name, defaults, key)) = include(item) else {
+                let problem = Problem::BadInclude { include: str_(item), sls: by.to_owned() };
+                self.faults.push(Fault::new(problem));
+                continue;
+            };
+            let name = absolute(name, by, by_init);
+            let mut names = self.tree.expand(env, &name).unwrap_or_default();
+            if names.is_empty() {
+                names.push(name);
+            }
+            for name in names {
+                if rendered.contains(&name) {
+                    continue;
+                }
+                if let Some(part) = self.sls(env, &name, defaults, rendered, (depth + 1, false)) {
+                    parts.push(key.map_or(part.clone(), |key| below(part, key)));
+                }
+            }
+        }
+        parts
+    }
+
+    fn missing(&mut self, env: &str, sls: &str) {
+        let fault = Fault::new(Problem::NoSls { sls: sls.to_owned(), env: env.to_owned() });
+        let fault = match self.tree.sls_names(env) {
+            Ok(names) if !glob::is_pattern(sls) => fault.did_you_mean(sls, names.iter().map(String::as_str)),
+            _ => fault,
+        };
+        self.faults.push(fault);
+    }
+
+    fn not_rendered(&mut self, sls: &str, diagnostic: Diagnostic) {
+        let sls = sls.to_owned();
+        let problem = if self.options.safe_render_error {
+            Problem::Rendering { sls }
+        } else {
+            Problem::RenderingBecause { sls, why: diagnostic.to_string() }
+        };
+        self.faults.push(Fault::explained(problem, diagnostic));
+    }
+
+    /// Renders a file by path; `None` when there is none.
+    pub fn render(&self, env: &str, sls: Option<&str>, path: &str) -> Result<Option<Value>, Box<Diagnostic>> {
+        self.render_with(env, sls, path, None)
+    }
+
+    fn render_with(
+        &self,
+        env: &str,
+        sls: Option<&str>,
+        path: &str,
+        defaults: Option<&Map>,
+    ) -> Result<Option<Value>, Box<Diagnostic>> {
+        let content = match self.tree.files().read(env, path) {
+            Ok(Some(content)) => content,
+            Ok(None) | Err(crate::files::FileError::Environment(_)) => return Ok(None),
+            Err(error) => return Err(Box::new(Diagnostic::user(error.to_string()))),
+        };
+        let text = std::str::from_utf8(&content)
+            .map_err(|_| Box::new(Diagnostic::user("the file is not UTF-8").at(Place::new(path, 0, 0))))?;
+        let facts: Arc<dyn Facts> = Arc::clone(&self.facts) as Arc<dyn Facts>;
+        let scope = Scope { saltenv: env.to_owned(), facts, context: defaults.cloned().unwrap_or_default() };
+        self.renderer.sls(&scope, &Template { text, path, sls }).map(|rendered| Some(rendered.value))
+    }
+}
+
+/// Name, `defaults` and `key` of one entry of `include:`.
+fn include(item: &Value) -> Option<(&str, Option<&Map>, Option<&str>)> {
+    match item {
+        Value::Str(name) => Some((name, None, None)),
+        Value::Map(map) => {
+            let (name, options) = map.get_index(0)?;
+            let defaults = options.get("defaults").and_then(Value::as_map);
+            Some((name.as_str()?, defaults, options.get("key").and_then(Value::as_str)))
+        }
+        _ => None,
+    }
+}
+
+/// A name with a leading dot is a sibling of the file that includes it.
+fn absolute(name: &str, by: &str, by_init: bool) -> String {
+    let Some(rest) = name.strip_prefix('.') else { return name.to_owned() };
+    let package = if by_init { Some(by) } else { by.rsplit_once('.').map(|(package, _)| package) };
+    package.map_or_else(|| rest.to_owned(), |package| format!("{package}.{rest}"))
+}
+
+/// Puts data below a path (`a:b`).
+fn below(part: Map, key: &str) -> Map {
+    key.rsplit(':').fold(part, |inner, name| Map::from_iter([(name, Value::Map(inner))]))
+}
+
+/// Merges a part over what is there, in place: the whole takes time in proportion to its parts.
+fn merge_into(whole: &mut Map, part: Map, options: &Options) {
+    match options.strategy {
+        Strategy::Aggregate | Strategy::Overwrite => whole.extend(part),
+        Strategy::Smart | Strategy::Recurse => merge::update(whole, &part, options.merge_lists),
+        Strategy::None => merge::update(whole, &part, false),
+        Strategy::List => *whole = merge::merge(whole, &part, Strategy::List, options.merge_lists),
+    }
+}

@@ -1,0 +1,95 @@
+//! What pillar templates see: the minion's facts, the pillar compiled so far, and functions without effect.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::call::{Arguments, Call, CallError, CallResult, Code, Entry, Facts, Registry};
+use crate::files::FileSource;
+use crate::functions::MODULES;
+use crate::value::Map;
+
+type Functions = Registry<dyn Facts, Infallible>;
+
+/// Facts of a pillar compilation. Clones share the pillar compiled so far.
+#[derive(Clone)]
+pub(super) struct PillarFacts {
+    minion: Arc<dyn Facts>,
+    files: Arc<dyn FileSource>,
+    functions: Arc<Functions>,
+    exec: Arc<[String]>,
+    pillar: Arc<Mutex<Arc<Map>>>,
+}
+
+impl PillarFacts {
+    pub fn new(minion: Arc<dyn Facts>, files: Arc<dyn FileSource>, exec: &[String], pillar: Map) -> Self {
+        let functions = Arc::new(Functions::new(MODULES, &[]));
+        Self { minion, files, functions, exec: exec.into(), pillar: Arc::new(Mutex::new(Arc::new(pillar))) }
+    }
+
+    /// Changes the pillar compiled so far; copies it only while a template still holds on to it.
+    pub fn update(&self, change: impl FnOnce(&mut Map)) {
+        let mut pillar = self.pillar.lock().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut pillar));
+    }
+}
+
+impl Facts for PillarFacts {
+    fn id(&self) -> &str {
+        self.minion.id()
+    }
+    fn grains(&self) -> Arc<Map> {
+        self.minion.grains()
+    }
+    fn pillar(&self) -> Arc<Map> {
+        Arc::clone(&self.pillar.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+    fn opts(&self) -> Arc<Map> {
+        self.minion.opts()
+    }
+    fn files(&self) -> Option<Arc<dyn FileSource>> {
+        Some(Arc::clone(&self.files))
+    }
+    fn caller(&self) -> Arc<dyn Call> {
+        Arc::new(Caller(self.clone()))
+    }
+}
+
+struct Caller(PillarFacts);
+
+impl Caller {
+    fn is_allowed(&self, function: &str) -> bool {
+        self.0.exec.iter().any(|allowed| allowed == function)
+    }
+}
+
+impl Call for Caller {
+    fn call(&self, function: &str, arguments: Arguments) -> CallResult {
+        match self.0.functions.find(function) {
+            Ok(Entry::Pure(found)) => match found.code {
+                Code::Reads(code) => code(&self.0, arguments),
+                Code::Changes(_) => Err(refused(function)),
+            },
+            Ok(Entry::Own(_)) | Err(_) if self.is_allowed(function) => self.0.minion.caller().call(function, arguments),
+            Ok(Entry::Own(_)) => Err(refused(function)),
+            Err(_) if self.0.minion.caller().exists(function) => Err(refused(function)),
+            Err(unknown) => Err(unknown),
+        }
+    }
+    fn exists(&self, function: &str) -> bool {
+        self.0.functions.find(function).is_ok() || self.is_allowed(function)
+    }
+    fn names(&self) -> Vec<String> {
+        let mut names = self.0.functions.names();
+        names.extend(self.0.exec.iter().cloned());
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+fn refused(function: &str) -> CallError {
+    CallError::Invocation(format!(
+        "'{function}' is not available in pillar templates: only functions without effect on a machine are, and those \
+         that 'pillar_exec' lists"
+    ))
+}

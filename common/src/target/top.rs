@@ -1,0 +1,70 @@
+//! Targets of top files, of states and pillar alike.
+
+use std::sync::Arc;
+
+use super::{Matcher, Subject};
+use crate::call::Facts;
+use crate::diag::Diagnostic;
+use crate::proto::job::{Target, TargetKind};
+use crate::value::{Map, Value};
+
+/// The minion that a tree is compiled for, as targets see it.
+pub struct Minion {
+    id: String,
+    grains: Arc<Map>,
+    pillar: Arc<Map>,
+}
+
+impl Minion {
+    /// What the facts say now.
+    pub fn of(facts: &dyn Facts) -> Self {
+        Self { id: facts.id().to_owned(), grains: facts.grains(), pillar: facts.pillar() }
+    }
+
+    /// True if a target of a top file means the minion. Its list says how to read it (`- match: grain`); without
+    /// that it is a compound expression.
+    pub fn is_meant(&self, target: &str, list: &[Value], nodegroups: &Map) -> Result<bool, Diagnostic> {
+        let word = list.iter().rev().filter_map(Value::as_map).find_map(|options| options.get("match"));
+        let kind = match word {
+            None => TargetKind::Compound,
+            Some(Value::Str(word)) => named(word).ok_or_else(|| unknown(word))?,
+            Some(other) => return Err(Diagnostic::user(format!("a matcher is a word, not a {}", other.kind()))),
+        };
+        let target = Target { expr: target.to_owned(), kind, delimiter: ":".to_owned() };
+        Ok(Matcher::parse(&target, nodegroups)?.matches(self))
+    }
+}
+
+impl Subject for Minion {
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn grains(&self) -> Option<&Map> {
+        Some(&self.grains)
+    }
+    fn pillar(&self) -> Option<&Map> {
+        Some(&self.pillar)
+    }
+}
+
+const NAMES: &[(&str, TargetKind)] = &[
+    ("glob", TargetKind::Glob),
+    ("pcre", TargetKind::Pcre),
+    ("list", TargetKind::List),
+    ("grain", TargetKind::Grain),
+    ("grain_pcre", TargetKind::GrainPcre),
+    ("pillar", TargetKind::Pillar),
+    ("pillar_pcre", TargetKind::PillarPcre),
+    ("pillar_exact", TargetKind::PillarExact),
+    ("nodegroup", TargetKind::Nodegroup),
+    ("compound", TargetKind::Compound),
+    ("ipcidr", TargetKind::Ipcidr),
+];
+
+fn named(word: &str) -> Option<TargetKind> {
+    NAMES.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
+}
+
+fn unknown(word: &str) -> Diagnostic {
+    Diagnostic::user(format!("there is no matcher '{word}'")).did_you_mean(word, NAMES.iter().map(|(name, _)| *name))
+}
