@@ -14,6 +14,7 @@ pub mod files;
 pub mod functions;
 pub mod ids;
 pub mod log;
+pub mod notify;
 pub mod output;
 pub mod pillar;
 pub mod proto;

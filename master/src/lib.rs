@@ -10,7 +10,6 @@ pub mod jobs;
 pub mod keys;
 mod master;
 pub mod minions;
-mod notify;
 pub mod pillar;
 pub mod publish;
 pub mod returns;

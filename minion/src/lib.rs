@@ -1,15 +1,203 @@
 //! The minion: verifies and runs jobs, keeps their returns until the master has them, applies states.
 
 pub mod cli;
+pub mod config;
+pub mod connect;
 pub mod cx;
 pub mod files;
 pub mod foreground;
 pub mod grains;
+pub mod job;
 pub mod journal;
+pub mod known;
+pub mod listen;
 pub mod masterless;
 pub mod modules;
 pub mod outcome;
+pub mod pillar;
 pub mod registry;
+pub mod report;
+pub mod running;
+pub mod service;
 pub mod states;
 pub mod system;
+pub mod uplink;
 pub mod worker;
+
+use std::fs::File;
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use fleet_common::crypto::keys::Identity;
+use fleet_common::crypto::trust::Trust;
+use fleet_common::diag::{Diagnostic, Kind};
+use fleet_common::render::{Limits, Renderer};
+use fleet_common::transport::{Carrier, ConnectOptions, Connector, ConnectorOptions, ZmqConnector};
+use fleet_common::value::Map;
+use rustix::fs::FlockOperation;
+
+use crate::config::Config;
+use crate::cx::Functions;
+use crate::files::cache::FileCache;
+use crate::grains::GrainSources;
+use crate::job::Jobs;
+use crate::journal::Journal;
+use crate::known::Known;
+use crate::service::Service;
+use crate::uplink::Slot;
+use crate::worker::Pool;
+use crate::worker::host::Program;
+
+/// Threads of the quick functions.
+const QUICK_THREADS: usize = 2;
+/// Time between beats, both ways.
+const BEAT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// A minion daemon. Several may live in one process.
+pub struct Minion {
+    connect: connect::Settings,
+    jobs: Arc<Jobs>,
+    service: Arc<Service>,
+    journal: Arc<Journal>,
+    queue: report::Queue,
+    slot: Slot,
+    _lock: File,
+}
+
+/// Makes a running minion look at its machine again.
+#[derive(Clone)]
+pub struct Reloader(Arc<Service>);
+
+impl Reloader {
+    /// Collects the grains again and tells them.
+    pub async fn reload(&self) {
+        drop(self.0.answer(fleet_common::proto::worker::Ask::RefreshGrains {}).await);
+    }
+}
+
+impl Minion {
+    /// Loads keys and journal and collects grains; nothing is connected yet. `program` is started as a worker.
+    pub fn new(config: &Config, functions: Arc<Functions>, program: Program) -> Result<Self, Diagnostic> {
+        std::fs::create_dir_all(&config.cache_dir).map_err(|error| at(&config.cache_dir, &error))?;
+        let lock = lock(&config.cache_dir)?;
+        let identity = Arc::new(Identity::load_or_create(&config.pki_dir)?);
+        let trust = Trust::new(config.pki_dir.join("minion_master.pub"), config.master_finger);
+        let path = config.cache_dir.join("journal");
+        let (journal, recovered) = Journal::open(&path, &config.id, journal::Limits::default())
+            .map_err(|error| Diagnostic::new(Kind::Internal, error.to_string()))?;
+        if recovered.damaged > 0 {
+            tracing::warn!(bytes = recovered.damaged, "the journal's end was torn or parts of it were damaged");
+        }
+        for jid in &recovered.interrupted {
+            tracing::warn!(%jid, "a job was interrupted when the minion stopped; it is reported and not run again");
+        }
+        let known = Arc::new(Known::new(config.id.clone(), config.opts.clone(), collector(config)));
+        let (slot, uplink) = uplink::uplink();
+        let (reporter, queue) = report::reporter();
+        let service =
+            Arc::new(Service { known, uplink, files: FileCache::new(&config.cache_dir), running: Arc::default() });
+        let journal = Arc::new(journal);
+        let settings = job::Settings {
+            workers: config.workers,
+            memory_limit: config.memory_limit,
+            program,
+            cache_dir: config.cache_dir.clone(),
+            config_dir: Some(config.config_dir.clone()),
+        };
+        let around = job::Surroundings {
+            functions,
+            renderer: Arc::new(Renderer::new(Limits::default())),
+            service: service.clone(),
+            journal: journal.clone(),
+            reporter,
+            pool: Pool::start(QUICK_THREADS).map_err(|error| Diagnostic::new(Kind::Internal, error.to_string()))?,
+        };
+        let jobs = Arc::new(Jobs::new(settings, around));
+        let connect = connect::Settings {
+            identity,
+            trust,
+            first_wait: config.first_wait,
+            most_wait: config.most_wait,
+            beat: BEAT,
+        };
+        Ok(Self { connect, jobs, service, journal, queue, slot, _lock: lock })
+    }
+
+    /// The fingerprint of the minion's key.
+    pub fn finger(&self) -> String {
+        self.connect.identity.fingerprint().to_string()
+    }
+
+    /// A handle for reloading.
+    pub fn reloader(&self) -> Reloader {
+        Reloader(self.service.clone())
+    }
+
+    /// Serves until `shutdown`; then ends what runs. What was begun is reported at the next start.
+    pub async fn run(self, connector: Arc<dyn Connector>, shutdown: impl Future<Output = ()>) {
+        let around = connect::Surroundings {
+            connector,
+            known: self.service.known.clone(),
+            jobs: self.jobs.clone(),
+            journal: self.journal.clone(),
+            running: self.service.running.clone(),
+            slot: self.slot,
+        };
+        tokio::select! {
+            () = shutdown => {}
+            () = connect::run(self.connect, around) => {}
+            () = report::run(self.queue, self.journal, self.service.uplink.clone()) => {}
+        }
+        self.jobs.stop().await;
+    }
+}
+
+/// The connector of a configuration: the zeromq package's sockets behind the guard.
+pub fn connector(config: &Config) -> Result<ZmqConnector, Diagnostic> {
+    std::fs::create_dir_all(&config.sock_dir).map_err(|error| at(&config.sock_dir, &error))?;
+    Ok(ZmqConnector::new(ConnectorOptions {
+        request: config.request.clone(),
+        publish: config.publish.clone(),
+        relay_dir: config.sock_dir.join("relay"),
+        connect: ConnectOptions::default(),
+        request_carrier: Carrier::Package,
+        publish_carrier: Carrier::Package,
+    }))
+}
+
+fn collector(config: &Config) -> known::CollectGrains {
+    let (id, master, configured) = (config.id.clone(), config.master.clone(), config.grains.clone());
+    let config_dir = config.config_dir.clone();
+    Box::new(move || -> Map {
+        let (grains, faults) = grains::collect(&GrainSources {
+            id: &id,
+            master: &master,
+            configured: configured.as_ref(),
+            config_dir: Some(&config_dir),
+        });
+        for fault in faults {
+            tracing::error!(%fault, "part of the grains could not be read");
+        }
+        grains
+    })
+}
+
+fn at(path: &Path, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::config(format!("{}: {error}", path.display()))
+}
+
+/// Keeps a second daemon out of this cache directory: two would break each other's journal.
+fn lock(cache_dir: &Path) -> Result<File, Diagnostic> {
+    let path = cache_dir.join("minion.lock");
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| at(&path, &error))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(Diagnostic::config(format!("another minion uses the cache directory {}", cache_dir.display()))
+                .help("give each minion of a host its own root_dir or cachedir"))
+        }
+        Err(error) => Err(at(&path, &error.into())),
+    }
+}

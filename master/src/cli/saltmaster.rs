@@ -6,11 +6,11 @@ use clap::Parser;
 use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
 use fleet_common::log::{self, LogOptions};
+use fleet_common::notify::notify;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Master;
 use crate::config::Config;
-use crate::notify::notify;
 
 /// Run the master of a fleet in the foreground.
 #[derive(Debug, Parser)]

@@ -2,3 +2,4 @@
 
 mod document;
 pub mod saltcall;
+pub mod saltminion;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fleet_common::ids::{Jid, MinionId};
 use fleet_common::proto::ret::Return;
 
-use super::ledger::{Ledger, Span, Standing, interrupted};
+use super::ledger::{Entry, Ledger, Span, Standing, interrupted};
 use super::record::{Begun, Chunk, Frames, HEADER, Record, frame, read};
 
 /// Bounds of the file.
@@ -110,11 +110,7 @@ impl Journal {
         let mut state = self.lock();
         let Some(entry) = state.ledger.entries.get(jid) else { return Ok(()) };
         let Some(Record::Begun(begun)) = state.record(entry.begun) else { return Ok(()) };
-        let chunks = entry.chunks.iter().filter_map(|span| match state.record(*span) {
-            Some(Record::Chunk(chunk)) => Some(chunk),
-            _ => None,
-        });
-        let record = Record::Done(Box::new(interrupted(id, &begun, chunks.collect())));
+        let record = Record::Done(Box::new(interrupted(id, &begun, state.chunks(entry))));
         self.append(&mut state, &record)
     }
 
@@ -181,6 +177,12 @@ impl Journal {
             Record::Done(ret) => Some(*ret),
             _ => None,
         }
+    }
+
+    /// Reads the chunks of a running job, in the order they finished.
+    pub fn chunks(&self, jid: &Jid) -> Vec<Chunk> {
+        let state = self.lock();
+        state.ledger.entries.get(jid).map(|entry| state.chunks(entry)).unwrap_or_default()
     }
 
     /// Bytes of the file.
@@ -267,6 +269,11 @@ impl State {
         let mut bytes = vec![0; (span.size as usize).max(HEADER)];
         self.file.read_exact_at(&mut bytes, span.at)?;
         Ok(bytes)
+    }
+
+    fn chunks(&self, entry: &Entry) -> Vec<Chunk> {
+        let records = entry.chunks.iter().filter_map(|span| self.record(*span));
+        records.filter_map(|record| if let Record::Chunk(chunk) = record { Some(chunk) } else { None }).collect()
     }
 
     fn record(&self, span: Span) -> Option<Record> {

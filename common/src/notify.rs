@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixDatagram;
 
 /// Tells systemd a state such as `READY=1`; without systemd nothing happens.
-pub(crate) fn notify(state: &str) {
+pub fn notify(state: &str) {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
     let Ok(socket) = UnixDatagram::unbound() else { return };
     let bytes = name.as_encoded_bytes();

@@ -1,0 +1,120 @@
+//! `saltminion`: the daemon in the foreground.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Parser;
+use fleet_common::diag::{Diagnostic, Kind};
+use fleet_common::exit::Exit;
+use fleet_common::log::{self, LogOptions};
+use fleet_common::notify::notify;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::worker::host::Program;
+use crate::{Minion, Reloader, connector, registry};
+
+/// Stack of the runtime's blocking threads; only touched pages count.
+const STACK: usize = 1 << 20;
+/// Blocking threads at once: disk writes and grains.
+const BLOCKING: usize = 8;
+
+/// Run a minion in the foreground.
+#[derive(Debug, Parser)]
+#[command(
+    name = "saltminion",
+    version,
+    after_help = "Examples:
+  saltminion                              the minion of this host, configured in /etc/salt/minion
+  saltminion -c /srv/second -l info       another one beside it, with its own id and root_dir in /srv/second/minion
+  saltminion --check                      is the configuration right"
+)]
+pub struct Options {
+    /// Directory of the configuration.
+    #[arg(short, long, value_name = "DIR", default_value = "/etc/salt")]
+    config_dir: PathBuf,
+    /// From which level is logged: quiet, critical, error, warning, info, debug, trace, all.
+    #[arg(short, long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// Check the configuration, print what is wrong or suspicious, and end.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Runs the daemon until a signal ends it.
+pub fn run(options: &Options) -> Exit {
+    match start(options) {
+        Ok(exit) => exit,
+        Err(fault) => {
+            eprintln!("saltminion: {fault}");
+            fault.kind.into()
+        }
+    }
+}
+
+fn start(options: &Options) -> Result<Exit, Diagnostic> {
+    let (config, warnings) = Config::load(&options.config_dir)?;
+    if options.check {
+        for warning in &warnings {
+            eprintln!("warning: {warning}");
+        }
+        println!("the configuration can be used: {} warning(s)", warnings.len());
+        return Ok(Exit::Success);
+    }
+    let level = options.log_level.clone().unwrap_or_else(|| config.log_level.clone());
+    log::start(&LogOptions { level, file: config.log_file.clone(), json: config.log_json })?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    // One thread is enough for everything that waits, and costs the least memory.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING)
+        .thread_stack_size(STACK)
+        .build()
+        .map_err(|error| Diagnostic::new(Kind::Internal, error.to_string()))?;
+    runtime.block_on(serve(&config))
+}
+
+async fn serve(config: &Config) -> Result<Exit, Diagnostic> {
+    let fault = |error: std::io::Error| Diagnostic::new(Kind::Internal, format!("signals cannot be received: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(fault)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(fault)?;
+    let minion = Minion::new(config, registry::functions(), Program::own())?;
+    let connector = Arc::new(connector(config)?);
+    let reloader = minion.reloader();
+    tracing::info!(id = %config.id, master = %config.request, key = minion.finger(), "minion ready");
+    notify("READY=1");
+    let directory = config.config_dir.clone();
+    minion
+        .run(connector, async move {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                    _ = hangup.recv() => reload(&directory, &reloader).await,
+                }
+            }
+            notify("STOPPING=1");
+            tracing::info!("stopping");
+        })
+        .await;
+    Ok(Exit::Success)
+}
+
+/// Reads the configuration again and says what it would say at a start; grains are collected and told again. Settings
+/// themselves change at the next start.
+async fn reload(directory: &std::path::Path, reloader: &Reloader) {
+    match Config::load(directory) {
+        Ok((_, warnings)) => {
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            tracing::info!("the configuration was read again; changed settings count from the next start");
+        }
+        Err(fault) => tracing::error!("{fault}"),
+    }
+    let reloader = reloader.clone();
+    tokio::spawn(async move { reloader.reload().await });
+}
