@@ -71,7 +71,7 @@ pub async fn open(mut link: Link, config: &ClientConfig) -> Result<(Welcome, Cli
     let Link { tx, rx, .. } = link;
     let mut reader = Reader::new(rx, opener);
     let welcome = match timeout(HANDSHAKE_TIMEOUT, reader.next()).await {
-        Ok(Ok(Message::Welcome(welcome))) => welcome,
+        Ok(Ok((Message::Welcome(welcome), _))) => welcome,
         Ok(Ok(_)) => return Err(SessionEnd::from(Fault::Unexpected).into()),
         Ok(Err(end)) => return Err(end.into()),
         Err(_) => return Err(ChannelError::Timeout { seconds: HANDSHAKE_TIMEOUT.as_secs_f64() }),
@@ -191,7 +191,7 @@ async fn read(calls: Arc<Calls>, mut reader: Reader, pushes: mpsc::Sender<Push>,
         let message = tokio::select! {
             biased;
             _ = ended.wait_for(|end| matches!(end, Some(end) if *end != SessionEnd::Lost)) => break SessionEnd::Closed,
-            message = reader.next() => message,
+            message = reader.next() => message.map(|(message, _)| message),
         };
         match message {
             Ok(Message::Reply { id, body }) => match calls.lock().waiting.remove(&id) {

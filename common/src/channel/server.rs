@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::client::now;
@@ -18,6 +18,9 @@ use crate::ids::MinionId;
 use crate::proto::request::{KeyState, Message, Push, Reply, Request, Role, Welcome};
 use crate::transport::{Link, Peer};
 
+/// Once the open requests of one minion weigh more than this on the wire, no further one is read: decoded they may
+/// take thirty times as much.
+const MAX_HELD: usize = 4 * 1024 * 1024;
 /// How long a peer of another version has to read so.
 const REFUSAL: Duration = Duration::from_secs(1);
 
@@ -91,7 +94,7 @@ impl Incoming {
         } else {
             session.finish(SessionEnd::Unaccepted(state), Some(&welcome));
         }
-        let served = Arc::new(Served { session, open: Mutex::new(Vec::new()) });
+        let served = Arc::new(Served { session, open: Mutex::new(Vec::new()), answered: Notify::new() });
         let ended = served.session.watch();
         let reader = Some(Reader::new(rx, opener));
         (ServerSender { served: served.clone() }, ServerReceiver { served, reader, ended })
@@ -100,13 +103,31 @@ impl Incoming {
 
 struct Served {
     session: Arc<Session>,
-    /// Ids of the requests that wait for an answer; few, and none in an idle session.
-    open: Mutex<Vec<u64>>,
+    /// The requests that wait for an answer; few, and none in an idle session.
+    open: Mutex<Vec<Open>>,
+    answered: Notify,
+}
+
+struct Open {
+    id: u64,
+    /// What it weighed on the wire.
+    size: usize,
 }
 
 impl Served {
-    fn open(&self) -> MutexGuard<'_, Vec<u64>> {
+    fn open(&self) -> MutexGuard<'_, Vec<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the open requests leave memory for another.
+    async fn room(&self) {
+        loop {
+            let held: usize = self.open().iter().map(|open| open.size).sum();
+            if held <= MAX_HELD {
+                return;
+            }
+            self.answered.notified().await;
+        }
     }
 }
 
@@ -138,12 +159,13 @@ impl ServerSender {
         {
             // Freed before it is sent: the minion can't use the id again before it has the answer.
             let mut open = self.served.open();
-            let at = open.iter().position(|open| *open == id).ok_or(ChannelError::NotOpen { id })?;
+            let at = open.iter().position(|open| open.id == id).ok_or(ChannelError::NotOpen { id })?;
             open.swap_remove(at);
             if open.is_empty() {
                 *open = Vec::new();
             }
         }
+        self.served.answered.notify_one();
         session.outbox.push(class, content, room).map_err(|_| session.error())?;
         outcome
     }
@@ -184,17 +206,21 @@ impl ServerReceiver {
     pub async fn recv(&mut self) -> Option<(u64, Request)> {
         let reader = self.reader.as_mut()?;
         let session = &self.served.session;
+        let next = async {
+            self.served.room().await;
+            reader.next().await
+        };
         let message = tokio::select! {
             biased;
             // After a loss, what arrived before is still served.
             _ = self.ended.wait_for(|end| matches!(end, Some(end) if *end != SessionEnd::Lost)) => return None,
-            message = reader.next() => message,
+            message = next => message,
         };
         let end = match message {
-            Ok(Message::Request { id, body }) => {
+            Ok((Message::Request { id, body }, size)) => {
                 let mut open = self.served.open();
-                if open.len() < MAX_OPEN && !open.contains(&id) {
-                    open.push(id);
+                if open.len() < MAX_OPEN && open.iter().all(|open| open.id != id) {
+                    open.push(Open { id, size });
                     return Some((id, body));
                 }
                 Fault::Requests.into()

@@ -90,6 +90,12 @@ impl Session {
         self.outbox.push(class, content, room).map_err(|_| self.error())
     }
 
+    /// The connection is gone. Whoever reads may still find messages that arrived before, and a better reason.
+    async fn finish_after_loss(&self) {
+        let _ = timeout(LINGER, self.closed()).await;
+        self.finish(SessionEnd::Lost, None);
+    }
+
     /// Keeps a receiving half until the last message is read.
     pub(super) fn park(&self, receiver: LinkReceiver) {
         *self.parked.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
@@ -142,14 +148,6 @@ async fn write(session: Arc<Session>, mut sealer: RecordSealer) {
     session.finish_after_loss().await;
 }
 
-impl Session {
-    /// The connection is gone. Whoever reads may still find messages that arrived before, and a better reason.
-    async fn finish_after_loss(&self) {
-        let _ = timeout(LINGER, self.closed()).await;
-        self.finish(SessionEnd::Lost, None);
-    }
-}
-
 /// Reads messages of one direction.
 pub(super) struct Reader {
     link: LinkReceiver,
@@ -162,13 +160,14 @@ impl Reader {
         Self { link, opener, joiner: Joiner::new(Limits::SESSION.bytes) }
     }
 
-    /// The next message; `Lost` when the connection is gone. Safe to cancel.
-    pub(super) async fn next(&mut self) -> Result<Message, SessionEnd> {
+    /// The next message with its size on the wire; `Lost` when the connection is gone. Safe to cancel.
+    pub(super) async fn next(&mut self) -> Result<(Message, usize), SessionEnd> {
         loop {
             let record = self.link.recv().await.ok_or(SessionEnd::Lost)?;
             let plain = self.opener.open(&record).map_err(Fault::from)?;
             if let Some(content) = self.joiner.push(plain)? {
-                return Ok(decode(&content, Limits::SESSION).map_err(Fault::from)?);
+                let message = decode(&content, Limits::SESSION).map_err(Fault::from)?;
+                return Ok((message, content.len()));
             }
         }
     }

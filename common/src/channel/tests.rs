@@ -330,6 +330,29 @@ async fn a_peer_that_asks_too_much_at_once_is_closed() {
 }
 
 #[tokio::test]
+async fn large_requests_are_read_only_as_they_are_answered() {
+    let world = World::new();
+    let (client, sender, mut receiver) = world.accepted().await;
+    let calls: Vec<_> = (0..4)
+        .map(|_| {
+            let client = client.clone();
+            let data = crate::value::Value::Bytes(vec![0; 3 << 20]);
+            tokio::spawn(async move { client.call(Request::Event { tag: "a".into(), data }).await })
+        })
+        .collect();
+    let one = soon(receiver.recv()).await.unwrap().0;
+    let two = soon(receiver.recv()).await.unwrap().0;
+    assert!(tokio::time::timeout(Duration::from_millis(50), receiver.recv()).await.is_err(), "enough is held");
+    for id in [one, two] {
+        sender.reply(id, Reply::Done {}).await.unwrap();
+    }
+    tokio::spawn(serve(sender, receiver));
+    for call in calls {
+        assert_eq!(soon(call).await.unwrap().unwrap(), Reply::Done {});
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_is_given_up_does_not_confuse_later_ones() {
     let world = World::new();
     let (client, sender, mut receiver) = world.accepted().await;

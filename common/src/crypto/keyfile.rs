@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -69,10 +69,16 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Diagnostic> {
     sync_directory(to)
 }
 
-/// Creates the directory of keys, closed to others; an existing one is left as it is.
+/// Creates the directory of keys, closed to others. An existing one is left as it is, but refused when anybody may
+/// put files of his own there.
 pub(super) fn directory(path: &Path) -> Result<(), Diagnostic> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| failed("create", path, &error))
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| failed("create", path, &error))?;
+    let mode = fs::metadata(path).map_err(|error| failed("read", path, &error))?.mode() & 0o7777;
+    if mode & 0o002 != 0 {
+        return Err(about(path, format!("anybody can change the keys in this directory (mode {mode:04o})"))
+            .help(format!("chmod 700 {}", path.display())));
+    }
+    Ok(())
 }
 
 /// A fault of a key file.
@@ -155,6 +161,16 @@ mod tests {
             let text = read_secret(&path).unwrap_err().to_string();
             assert!(text.contains("chmod 600") && text.contains(&format!("{mode:04o}")), "{text}");
         }
+    }
+
+    #[test]
+    fn directories_are_closed_and_open_ones_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pki/master");
+        directory(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o700);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(directory(&path).unwrap_err().to_string().contains("chmod 700"));
     }
 
     #[test]

@@ -36,7 +36,13 @@ impl MasterKeys {
     /// The keys in a master's `pki` directory; what is missing is made, closed to others.
     pub fn load_or_create(directory: &Path) -> Result<Self, Diagnostic> {
         keyfile::directory(directory)?;
-        let root = SigningKey::load_or_create(&directory.join("master.pem"))?;
+        let path = directory.join("master.pem");
+        if !path.exists() && directory.join("master.pub").exists() {
+            return Err(keyfile::about(&path, "the master's key is gone, but master.pub is here")
+                .help("put the key back from a backup: minions have pinned it and refuse any other")
+                .help("if there is none, remove master.pub too; then every minion must forget its minion_master.pub"));
+        }
+        let root = SigningKey::load_or_create(&path)?;
         keep_public(&root, &directory.join("master.pub"))?;
         let noise = NoiseKey::load_or_create(&directory.join("master_noise.pem"))?;
         let publication = SigningKey::load_or_create(&directory.join("publication.pem"))?;
@@ -147,6 +153,16 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap() + &word;
         std::fs::write(&path, text).unwrap();
         assert_eq!(trust.check(&proof()).unwrap(), Believed::Pinned);
+    }
+
+    #[test]
+    fn a_lost_root_is_not_replaced_in_silence() {
+        let dir = tempfile::tempdir().unwrap();
+        MasterKeys::load_or_create(dir.path()).unwrap();
+        std::fs::remove_file(dir.path().join("master.pem")).unwrap();
+        let text = MasterKeys::load_or_create(dir.path()).unwrap_err().to_string();
+        assert!(text.contains("backup"), "{text}");
+        assert!(!dir.path().join("master.pem").exists());
     }
 
     #[test]
