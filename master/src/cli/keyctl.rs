@@ -1,7 +1,7 @@
 //! `keyctl` (also `saltctl-key`): lists, accepts, rejects, deletes and prints keys, with the reference's options and texts.
 
 use std::ffi::OsString;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, Write};
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -9,10 +9,11 @@ use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
 use fleet_common::proto::api::{KeyAction, KeyChange, KeyList};
 use fleet_common::target::glob;
+use fleet_common::value::Map;
 
 use super::key_backend;
-use super::key_screen::{Group, Screen};
-use super::show::OutputOptions;
+use super::key_screen::{self, Group};
+use super::printing::{PrintArgs, wants_color};
 use crate::config::Config;
 use crate::keys::Folder;
 
@@ -89,24 +90,8 @@ pub struct Options {
     /// Whether deleting an accepted key changes the group key; it always does here.
     #[arg(long, value_name = "BOOL", allow_hyphen_values = true)]
     rotate_aes_key: Option<String>,
-    /// How to print: json, yaml, nested, raw, txt, quiet …
-    #[arg(long, visible_alias = "output", value_name = "NAME")]
-    out: Option<String>,
-    /// Spaces a level; negative: on one line.
-    #[arg(long, visible_alias = "output-indent", value_name = "N", allow_hyphen_values = true)]
-    out_indent: Option<i32>,
-    /// Print into a file.
-    #[arg(long, visible_alias = "output-file", value_name = "FILE")]
-    out_file: Option<PathBuf>,
-    /// Append to that file.
-    #[arg(long, visible_alias = "output-file-append")]
-    out_file_append: bool,
-    /// Without colours.
-    #[arg(long, visible_alias = "no-colour")]
-    no_color: bool,
-    /// With colours even when not on a terminal.
-    #[arg(long, visible_alias = "force-colour")]
-    force_color: bool,
+    #[command(flatten)]
+    print_args: PrintArgs,
     /// From which level is logged.
     #[arg(long, value_name = "LEVEL", default_value = "warning")]
     log_level: String,
@@ -142,7 +127,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> Exit {
         input: &mut std::io::stdin().lock(),
         output: &mut std::io::stdout().lock(),
         errors: &mut std::io::stderr().lock(),
-        is_terminal: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        is_terminal: wants_color(),
     };
     execute(argv, terminal)
 }
@@ -200,6 +185,7 @@ struct Run<'a, 'b> {
 
 impl Run<'_, '_> {
     fn act(&mut self) -> Result<Exit, Diagnostic> {
+        self.options.print_args.begin().map_err(unwritten)?;
         match self.options.verb()? {
             Verb::List(folders) => {
                 let groups = self.matching("*", &folders)?;
@@ -283,22 +269,21 @@ impl Run<'_, '_> {
     }
 
     fn show(&mut self, groups: &[Group]) -> Result<(), Diagnostic> {
-        let color = self.options.force_color || (self.terminal.is_terminal && !self.options.no_color);
-        let options = OutputOptions { color, indent: self.options.out_indent };
-        let text = Screen { out: self.options.out.clone(), options }.text(groups)?;
-        if text.is_empty() { Ok(()) } else { self.print(&format!("{}\n", text.trim_end())) }
+        let printing = &self.options.print_args;
+        let options = printing.options(&Map::new(), self.terminal.is_terminal);
+        let text = match key_screen::text(groups, printing.out.as_deref(), &options) {
+            Ok(text) => text,
+            Err(fault) => {
+                let _ = writeln!(self.terminal.errors, "keyctl: {fault}");
+                key_screen::text(groups, Some("nested"), &options)?
+            }
+        };
+        if text.is_empty() { Ok(()) } else { self.print(&format!("{text}\n")) }
     }
 
     fn print(&mut self, text: &str) -> Result<(), Diagnostic> {
-        let failed = |error: std::io::Error| Diagnostic::user(format!("the output cannot be written: {error}"));
-        let Some(path) = &self.options.out_file else {
-            let written = self.terminal.output.write_all(text.as_bytes());
-            return written.and_then(|()| self.terminal.output.flush()).map_err(failed);
-        };
-        let append = self.options.out_file_append;
-        let mut open = std::fs::OpenOptions::new();
-        let mut file = open.create(true).write(true).append(append).truncate(!append).open(path).map_err(failed)?;
-        file.write_all(text.as_bytes()).map_err(failed)
+        let printed = self.options.print_args.print(self.terminal.output, text);
+        printed.map_err(unwritten)
     }
 }
 
@@ -339,6 +324,10 @@ impl Options {
         }
         folders
     }
+}
+
+fn unwritten(error: std::io::Error) -> Diagnostic {
+    Diagnostic::user(format!("the output cannot be written: {error}"))
 }
 
 fn folders_of(state: &str) -> Result<Vec<Folder>, Diagnostic> {

@@ -3,8 +3,9 @@
 pub mod key_backend;
 mod key_screen;
 pub mod keyctl;
+pub mod printing;
 mod progress;
 pub mod saltctl;
 pub mod saltmaster;
-mod show;
+
 mod target_args;

@@ -1,7 +1,7 @@
 //! `saltctl`: runs a function on minions and shows what they answer.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -9,12 +9,13 @@ use fleet_common::cli_args;
 use fleet_common::diag::{Diagnostic, Kind};
 use fleet_common::exit::Exit;
 use fleet_common::ids::Jid;
+use fleet_common::output::{self, OutputOptions};
 use fleet_common::proto::api::{JobEvent, NewJob};
 use fleet_common::proto::ret::Return;
 use fleet_common::value::{Map, Value};
 
+use super::printing::{PrintArgs, wants_color};
 use super::progress;
-use super::show::{self, OutputOptions};
 use super::target_args::TargetArgs;
 use crate::client::{Client, ClientError};
 use crate::config::Config;
@@ -56,21 +57,8 @@ pub struct Options {
     /// Print all answers at once, at the end.
     #[arg(short, long = "static")]
     at_once: bool,
-    /// How to print: nested, json, yaml, txt, raw, highstate, quiet …
-    #[arg(long, visible_alias = "output", value_name = "NAME")]
-    out: Option<String>,
-    /// Spaces a level; negative: on one line.
-    #[arg(long, visible_alias = "output-indent", value_name = "N", allow_hyphen_values = true)]
-    out_indent: Option<i32>,
-    /// Print into a file.
-    #[arg(long, visible_alias = "output-file", value_name = "FILE")]
-    out_file: Option<PathBuf>,
-    /// Without colours.
-    #[arg(long, visible_alias = "no-colour")]
-    no_color: bool,
-    /// With colours even when not on a terminal.
-    #[arg(long, visible_alias = "force-colour")]
-    force_color: bool,
+    #[command(flatten)]
+    printing: PrintArgs,
     /// Show the documentation of functions instead of running anything.
     #[arg(short, long, visible_alias = "documentation")]
     doc: bool,
@@ -129,7 +117,7 @@ async fn run(options: &Options) -> Result<u8, Failure> {
     let job = options.job()?;
     let mut client = Client::connect(&config.api_socket()).await?;
     let mut stream = client.start(&job).await?;
-    let mut screen = Screen::new(options, config.output)?;
+    let mut screen = Screen::new(options, &config)?;
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         let event = tokio::select! {
@@ -180,7 +168,6 @@ struct Screen<'a> {
     options: &'a Options,
     outputter: Option<String>,
     output: OutputOptions,
-    file: Option<std::fs::File>,
     jid: Option<Jid>,
     all: Map,
     out: Option<String>,
@@ -188,17 +175,13 @@ struct Screen<'a> {
 }
 
 impl<'a> Screen<'a> {
-    fn new(options: &'a Options, configured: Option<String>) -> Result<Self, Failure> {
-        let file = options.out_file.as_ref().map(std::fs::File::create).transpose()?;
-        let wanted = std::io::stdout().is_terminal()
-            && file.is_none()
-            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let color = options.force_color || (wanted && !options.no_color);
-        let output = OutputOptions { color, indent: options.out_indent };
-        let outputter = options.out.clone().or(configured);
+    fn new(options: &'a Options, config: &Config) -> Result<Self, Failure> {
+        options.printing.begin()?;
+        let output = options.printing.options(&config.options, wants_color());
+        let outputter = options.printing.out.clone().or_else(|| config.output.clone());
         // Until the summary says otherwise, nobody has answered.
         let exit = Exit::Missing as u8;
-        Ok(Self { options, outputter, output, file, jid: None, all: Map::new(), out: None, exit })
+        Ok(Self { options, outputter, output, jid: None, all: Map::new(), out: None, exit })
     }
 
     /// Takes an event; gives the exit status when there is nothing to wait for any more.
@@ -251,7 +234,7 @@ impl<'a> Screen<'a> {
             return Ok(());
         }
         let data = Value::Map([(ret.id.as_str(), ret.ret)].into_iter().collect());
-        self.show(&data, ret.out.as_deref())
+        self.show(&data, ret.out.as_deref(), i64::from(ret.retcode))
     }
 
     fn documentation(&mut self, ret: &Return) -> Result<Option<u8>, Failure> {
@@ -276,25 +259,26 @@ impl<'a> Screen<'a> {
             return Ok(());
         }
         let (all, out) = (std::mem::take(&mut self.all), self.out.take());
-        self.show(&Value::Map(all), out.as_deref())
+        self.show(&Value::Map(all), out.as_deref(), 0)
     }
 
-    fn show(&mut self, data: &Value, out: Option<&str>) -> Result<(), Failure> {
+    fn show(&mut self, data: &Value, out: Option<&str>, retcode: i64) -> Result<(), Failure> {
         let name = self.outputter.as_deref().or(out).unwrap_or("nested");
-        let text = show::render(name, data, &self.output)?;
+        self.output.retcode = retcode;
+        let text = match output::render(name, data, &self.output) {
+            Ok(text) => text,
+            // The answers are there: they are shown all the same.
+            Err(fault) => {
+                eprintln!("saltctl: {fault}");
+                self.outputter = Some("nested".to_owned());
+                output::render("nested", data, &self.output)?
+            }
+        };
         if text.is_empty() { Ok(()) } else { self.print(&text) }
     }
 
     fn print(&mut self, text: &str) -> Result<(), Failure> {
-        let written = match &mut self.file {
-            Some(file) => writeln!(file, "{text}"),
-            None => writeln!(std::io::stdout().lock(), "{text}"),
-        };
-        match written {
-            // Whoever reads has seen enough.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
-        }
+        Ok(self.options.printing.print(&mut std::io::stdout().lock(), &format!("{text}\n"))?)
     }
 
     fn interrupted(&self) {
