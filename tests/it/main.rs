@@ -2,6 +2,7 @@
 
 mod interop;
 mod jobs;
+mod mutation;
 mod raw;
 mod transport;
 mod transport_attacks;
