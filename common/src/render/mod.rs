@@ -2,6 +2,7 @@
 //!
 //! Pure: files come through [`crate::files::FileSource`], all else through [`crate::call::Facts`].
 
+mod jinja;
 mod renderer;
 
 use std::sync::Arc;

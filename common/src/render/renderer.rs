@@ -1,24 +1,23 @@
 //! The renderer: limits and compiled templates, shared by all renders of a program.
 
+use super::jinja;
 use super::{Limits, Scope, Sls, Template};
 use crate::diag::Diagnostic;
 
 /// Renders templates and whole pipes; keeps compiled templates by content. Cheap to share, never changes what it renders.
-#[derive(Debug)]
 pub struct Renderer {
-    limits: Limits,
+    engine: jinja::Engine,
 }
 
 impl Renderer {
     /// A renderer with empty caches.
     pub fn new(limits: Limits) -> Self {
-        Self { limits }
+        Self { engine: jinja::Engine::new(limits) }
     }
 
     /// Renders the Jinja stage only.
     pub fn text(&self, scope: &Scope, template: &Template<'_>) -> Result<String, Box<Diagnostic>> {
-        let _ = (scope, &self.limits);
-        Err(Box::new(Diagnostic::user(format!("{}: rendering is not supported yet", template.path))))
+        jinja::render(&self.engine, scope, template)
     }
 
     /// Renders the whole pipe that the first line names (`#!jinja|yaml` without one).

@@ -1,0 +1,57 @@
+//! Filters: Jinja's own and those the reference adds. One table a file, looked up by name when a template is compiled.
+
+mod data;
+mod json;
+mod number;
+mod select;
+mod sequence;
+mod serialize;
+mod text;
+mod wrap;
+
+use super::fault::Res;
+use super::interpret::{Arguments, Run};
+use super::object::Val;
+use crate::diag::nearest;
+
+pub(super) use serialize::{load_json, load_yaml};
+pub(super) use text::escaped;
+
+/// A filter's code: the value it is applied to and the arguments behind its name.
+pub(super) type FilterCode = fn(&mut Run<'_>, Val, &mut Arguments) -> Res;
+
+type Table = &'static [(&'static str, FilterCode)];
+
+const TABLES: &[Table] = &[
+    data::FILTERS,
+    number::FILTERS,
+    select::FILTERS,
+    sequence::FILTERS,
+    serialize::FILTERS,
+    text::FILTERS,
+    wrap::FILTERS,
+];
+
+/// A filter by name.
+pub(super) fn find(name: &str) -> Option<FilterCode> {
+    TABLES.iter().flat_map(|table| table.iter()).find(|(known, _)| *known == name).map(|(_, code)| *code)
+}
+
+/// The filter whose name is nearest.
+pub(super) fn near(name: &str) -> Option<&'static str> {
+    nearest(name, TABLES.iter().flat_map(|table| table.iter()).map(|(name, _)| *name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_is_used_twice() {
+        let mut names: Vec<&str> = TABLES.iter().flat_map(|table| table.iter()).map(|(name, _)| *name).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

@@ -1,0 +1,196 @@
+//! Filters that lay out text: indent, wordwrap, truncate, pprint.
+
+use super::super::fault::{Fault, Res};
+use super::super::interpret::{Arguments, Run};
+use super::super::methods::str_split::lines;
+use super::super::object::Val;
+use super::super::operate;
+use super::Table;
+
+/// The filters.
+pub(super) const FILTERS: Table = &[
+    ("indent", indent),
+    ("pprint", |_, value, _| {
+        let mut out = String::new();
+        pretty(&value, 0, 0, &mut out)?;
+        Ok(Val::str(out))
+    }),
+    ("truncate", truncate),
+    ("urlize", |_, value, _| Ok(Val::str(super::escaped(&value.text()?)))),
+    ("wordwrap", wordwrap),
+];
+
+fn indent(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
+    let by = match arguments.take("width") {
+        None => " ".repeat(4),
+        Some(Val::Str(text)) => text.to_string(),
+        Some(width) => match width.as_int() {
+            Some(width) => " ".repeat(width.clamp(0, 100_000) as usize),
+            None => return Err(Fault::error(format!("can't multiply sequence by '{}'", width.type_name()))),
+        },
+    };
+    let first = arguments.flag("first", false)?;
+    let blank = arguments.flag("blank", false)?;
+    let text = value.text()? + "\n";
+    let mut out = String::with_capacity(text.len());
+    if first {
+        out.push_str(&by);
+    }
+    for (index, line) in lines(&text, false).into_iter().enumerate() {
+        if index > 0 {
+            out.push('\n');
+            if blank || !line.is_empty() {
+                out.push_str(&by);
+            }
+        }
+        out.push_str(line);
+    }
+    Ok(Val::str(out))
+}
+
+fn truncate(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
+    let length = arguments.integer("length")?.unwrap_or(255);
+    let kill = arguments.flag("killwords", false)?;
+    let end = arguments.text("end", "...")?;
+    let leeway = arguments.integer("leeway")?.unwrap_or(5);
+    let text = value.text()?;
+    let count = text.chars().count() as i64;
+    let tail = end.chars().count() as i64;
+    if length < tail {
+        return Err(Fault::error(format!("expected length >= {tail}, got {length}")));
+    }
+    if count <= length + leeway {
+        return Ok(Val::str(text));
+    }
+    let cut: String = text.chars().take((length - tail) as usize).collect();
+    let cut = if kill { cut.as_str() } else { cut.rsplit_once(' ').map_or(cut.as_str(), |(head, _)| head) };
+    Ok(Val::str(format!("{cut}{end}")))
+}
+
+fn wordwrap(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
+    let width = arguments.integer("width")?.unwrap_or(79).max(1) as usize;
+    let long = arguments.flag("break_long_words", true)?;
+    let with = match arguments.take("wrapstring") {
+        None | Some(Val::None) => "\n".to_owned(),
+        Some(text) => text.text()?,
+    };
+    let hyphens = arguments.flag("break_on_hyphens", true)?;
+    let text = value.text()?;
+    let wrapped: Vec<String> = lines(&text, false)
+        .into_iter()
+        .map(|line| wrap_line(line, width, long, hyphens).join(&with))
+        .collect();
+    Ok(Val::str(wrapped.join(&with)))
+}
+
+fn wrap_line(line: &str, width: usize, long: bool, hyphens: bool) -> Vec<String> {
+    let mut chunks: Vec<String> = Vec::new();
+    for word in split_chunks(line, hyphens) {
+        let mut word = word;
+        // What is longer than a line is cut, when that is wanted.
+        while long && word.chars().count() > width && !word.starts_with(char::is_whitespace) {
+            let head: String = word.chars().take(width).collect();
+            word = word.chars().skip(width).collect();
+            chunks.push(head);
+        }
+        chunks.push(word);
+    }
+    let mut out: Vec<String> = Vec::new();
+    let mut current = String::new();
+    for chunk in chunks {
+        if current.chars().count() + chunk.chars().count() > width && !current.trim().is_empty() {
+            out.push(current.trim_end().to_owned());
+            current.clear();
+        }
+        if current.is_empty() && !out.is_empty() && chunk.trim().is_empty() {
+            continue;
+        }
+        current.push_str(&chunk);
+    }
+    let rest = current.trim_end();
+    if !rest.is_empty() {
+        out.push(rest.to_owned());
+    }
+    out
+}
+
+fn split_chunks(line: &str, hyphens: bool) -> Vec<String> {
+    let mut chunks: Vec<String> = Vec::new();
+    let mut blank = None;
+    for c in line.chars() {
+        let white = c.is_whitespace();
+        let continues = blank == Some(white)
+            && !(hyphens && !white && chunks.last().is_some_and(|chunk| chunk.ends_with('-') && chunk.len() > 1));
+        match chunks.last_mut() {
+            Some(chunk) if continues => chunk.push(c),
+            _ => chunks.push(c.to_string()),
+        }
+        blank = Some(white);
+    }
+    chunks
+}
+
+/// `pprint.pformat`: one line when it fits into 80 columns, else one item a line. Dicts are sorted.
+fn pretty(value: &Val, indent: usize, behind: usize, out: &mut String) -> Res<()> {
+    let flat = sorted(value)?.repr();
+    if indent + behind + flat.chars().count() <= 80 {
+        out.push_str(&flat);
+        return Ok(());
+    }
+    let pad = " ".repeat(indent + 1);
+    match value {
+        Val::Dict(dict) => {
+            let mut entries: Vec<Val> =
+                dict.borrow().iter().map(|(k, v)| Val::tuple(vec![k.val().clone(), v.clone()])).collect();
+            // Keys without an order keep theirs.
+            let _ = operate::sort(&mut entries, false, |pair| pair.items().ok().and_then(|p| p.first().cloned()).unwrap_or(Val::None));
+            out.push('{');
+            let last = entries.len().saturating_sub(1);
+            for (index, pair) in entries.iter().enumerate() {
+                let Val::Tuple(pair) = pair else { continue };
+                if index > 0 {
+                    out.push_str(",\n");
+                    out.push_str(&pad);
+                }
+                let key = pair[0].repr();
+                out.push_str(&key);
+                out.push_str(": ");
+                pretty(&pair[1], indent + key.chars().count() + 3, if index == last { behind + 1 } else { 1 }, out)?;
+            }
+            out.push('}');
+        }
+        Val::List(_) | Val::Tuple(_) => {
+            let (open, close) = if matches!(value, Val::List(_)) { ('[', ']') } else { ('(', ')') };
+            let items = value.items()?;
+            out.push(open);
+            let last = items.len().saturating_sub(1);
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push_str(",\n");
+                    out.push_str(&pad);
+                }
+                pretty(item, indent + 1, if index == last { behind + 1 } else { 1 }, out)?;
+            }
+            out.push(close);
+        }
+        _ => out.push_str(&flat),
+    }
+    Ok(())
+}
+
+fn sorted(value: &Val) -> Res {
+    Ok(match value {
+        Val::Dict(dict) => {
+            let mut entries: Vec<(Val, super::super::object::Key, Val)> = Vec::new();
+            for (key, value) in dict.borrow().iter() {
+                entries.push((key.val().clone(), key.clone(), sorted(value)?));
+            }
+            entries.sort_by(|a, b| a.0.order(&b.0, "<").unwrap_or(std::cmp::Ordering::Equal));
+            Val::dict(entries.into_iter().map(|(_, key, value)| (key, value)).collect())
+        }
+        Val::List(items) => Val::list(items.borrow().iter().map(sorted).collect::<Res<_>>()?),
+        Val::Tuple(items) => Val::tuple(items.iter().map(sorted).collect::<Res<_>>()?),
+        Val::Undefined(missing) => return Err(Fault::missing(missing)),
+        other => other.clone(),
+    })
+}

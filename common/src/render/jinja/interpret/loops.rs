@@ -1,0 +1,81 @@
+//! `{% for %}` and the `loop` in it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::super::fault::{Fault, Res};
+use super::super::object::{LoopState, Object, Val};
+use super::super::tree::For;
+use super::statement::Flow;
+use super::{Frame, Run};
+
+impl Run<'_> {
+    /// Runs a loop of a template.
+    pub(super) fn run_loop(&mut self, row: &Arc<For>, frame: &Rc<Frame>, out: &mut String) -> Res<Flow> {
+        let items = self.value(&row.items, frame)?;
+        self.passes(row, items, frame, 0, out)
+    }
+
+    /// `loop(items)` inside a recursive loop: the text of the loop over those items.
+    pub(super) fn recurse(&mut self, state: &LoopState, items: Val) -> Res {
+        let Some((row, frame, template)) = state.recursion.clone() else {
+            return Err(Fault::error("cannot recurse outside of recursive loop"));
+        };
+        let mut text = String::new();
+        let former = std::mem::replace(&mut self.template, template);
+        let result = self.deeper(10, |run| run.passes(&row, items, &frame, state.depth + 1, &mut text));
+        self.template = former;
+        result?;
+        Ok(Val::str(text))
+    }
+
+    fn passes(&mut self, row: &Arc<For>, items: Val, frame: &Rc<Frame>, depth: usize, out: &mut String) -> Res<Flow> {
+        let mut items = items.items()?;
+        self.spend(items.len())?;
+        if let Some(test) = &row.filter {
+            let mut kept = Vec::with_capacity(items.len());
+            for item in items {
+                let inner = Frame::inside(frame);
+                self.assign(&row.target, item.clone(), &inner)?;
+                if self.value(test, &inner)?.truth()? {
+                    kept.push(item);
+                }
+            }
+            items = kept;
+        }
+        if items.is_empty() {
+            return self.body(&row.otherwise, &Frame::inside(frame), out);
+        }
+        let state = Rc::new(Object::Loop(LoopState {
+            items: items.into(),
+            index: Cell::new(0),
+            depth,
+            changed: RefCell::new(None),
+            recursion: Some((row.clone(), frame.clone(), self.template.clone())),
+        }));
+        self.pass_all(row, &state, frame, out)
+    }
+
+    fn pass_all(&mut self, row: &Arc<For>, state: &Rc<Object>, frame: &Rc<Frame>, out: &mut String) -> Res<Flow> {
+        let Object::Loop(inside) = &**state else { return Ok(Flow::On) };
+        let name: Arc<str> = Arc::from("loop");
+        let mut names = Frame::inside(frame);
+        for index in 0..inside.items.len() {
+            inside.index.set(index);
+            // Macros and modules may keep the frame of a pass; only then a new one is needed.
+            if Rc::strong_count(&names) == 1 {
+                names.clear();
+            } else {
+                names = Frame::inside(frame);
+            }
+            names.set(name.clone(), Val::Object(state.clone()));
+            let assigned = self.assign(&row.target, inside.items[index].clone(), &names);
+            assigned.map_err(|fault| fault.at(&self.template, row.at))?;
+            if self.body(&row.body, &names, out)? == Flow::Break {
+                break;
+            }
+        }
+        Ok(Flow::On)
+    }
+}
