@@ -4,7 +4,7 @@ use num_bigint::BigInt;
 
 use super::fault::{Fault, Res};
 use super::object::Val;
-use super::print;
+use crate::value::python;
 
 /// Largest width and precision.
 const WIDEST: usize = 100_000;
@@ -153,7 +153,7 @@ impl Spec {
         let body = if number.is_finite() {
             self.digits_of(positive)?
         } else {
-            print::float(positive)
+            python::float(positive)
         };
         Ok(self.number(negative, "", &body))
     }
@@ -172,7 +172,7 @@ impl Spec {
                 if self.kind == 'G' { text.to_uppercase() } else { text }
             }
             '\0' => match self.precision {
-                None => print::float(number),
+                None => python::float(number),
                 Some(precision) => {
                     let text = general(number, precision.max(1), false);
                     if text.contains(['.', 'e']) || text.len() >= precision { text } else { format!("{text}.0") }

@@ -200,14 +200,18 @@ fn multiply(left: &Val, right: &Val) -> Res {
         }
         Val::List(items) => {
             bounded(items.borrow().len())?;
-            Val::list(items.borrow().repeat(count))
+            Val::list(repeated(&items.borrow(), count))
         }
         Val::Tuple(items) => {
             bounded(items.len())?;
-            Val::tuple(items.repeat(count))
+            Val::tuple(repeated(items, count))
         }
         _ => return Err(unsupported(Operator::Multiply, left, right)),
     })
+}
+
+fn repeated(items: &[Val], count: usize) -> Vec<Val> {
+    (0..count).flat_map(|_| items.iter().cloned()).collect()
 }
 
 fn unsupported(op: Operator, left: &Val, right: &Val) -> Fault {

@@ -41,7 +41,7 @@ pub(super) fn compile(pattern: &str, flags: Flags) -> Res<Pattern> {
         text.push_str("(?m)");
     }
     // `\Z` is the very end in Python; elsewhere it may come before a last line break.
-    text.push_str(&pattern.replace("\\Z", "\\z").replace("(?P=", "\\k<").replace("(?<!\\\\)", "(?<!\\\\)"));
+    text.push_str(&pattern.replace("\\Z", "\\z"));
     match Regex::new(&text) {
         Ok(regex) => Ok(Pattern(regex)),
         Err(error) => Err(Fault::error(format!("bad regular expression {pattern:?}: {error}"))),
@@ -60,18 +60,12 @@ impl Pattern {
 
     /// The groups of the first match (`match` when it must be at the beginning).
     pub fn groups(&self, text: &str, at_start: bool) -> Res<Option<Vec<Val>>> {
-        let mut from = 0;
-        while let Some(found) = self.0.captures_from_pos(text, from).map_err(|error| failed(&error))? {
-            let start = found.get(0).map_or(0, |whole| whole.start());
-            if at_start && start > 0 {
-                return Ok(None);
-            }
-            from = start;
-            let _ = from;
-            let group = |index: usize| found.get(index).map_or(Val::None, |part| Val::str(part.as_str()));
-            return Ok(Some((1..found.len()).map(group).collect()));
+        let Some(found) = self.0.captures(text).map_err(|error| failed(&error))? else { return Ok(None) };
+        if at_start && found.get(0).is_some_and(|whole| whole.start() > 0) {
+            return Ok(None);
         }
-        Ok(None)
+        let group = |index: usize| found.get(index).map_or(Val::None, |part| Val::str(part.as_str()));
+        Ok(Some((1..found.len()).map(group).collect()))
     }
 
     /// `re.sub(replacement, text)`.
@@ -151,4 +145,25 @@ fn expand(replacement: &str, found: &fancy_regex::Captures<'_>, out: &mut String
         }
     }
     Ok(())
+}
+
+/// True if a shell pattern fits the whole text.
+pub(super) fn glob(pattern: &str, text: &str) -> bool {
+    let mut regex = String::from("(?s)^");
+    let mut chars = pattern.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '*' => regex.push_str(".*"),
+            '?' => regex.push('.'),
+            '[' => {
+                let inner: String = chars.by_ref().take_while(|c| *c != ']').collect();
+                let inner = inner.replace('\\', "\\\\");
+                let inner = inner.strip_prefix('!').map_or_else(|| inner.clone(), |rest| format!("^{rest}"));
+                regex.push_str(&format!("[{inner}]"));
+            }
+            c => regex.push_str(&fancy_regex::escape(&c.to_string())),
+        }
+    }
+    regex.push('$');
+    Regex::new(&regex).is_ok_and(|regex| regex.is_match(text).unwrap_or(false))
 }

@@ -128,7 +128,7 @@ fn find(tokens: Tokens<'_, '_>, fits: impl Fn(&Token<'_>) -> bool) -> Option<usi
     None
 }
 
-fn word(tokens: Tokens<'_, '_>, index: usize) -> &str {
+fn word<'s>(tokens: Tokens<'_, 's>, index: usize) -> &'s str {
     match tokens.get(index) {
         Some((Token::Ident(name), _)) => name,
         _ => "",

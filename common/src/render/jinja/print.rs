@@ -3,10 +3,9 @@
 use std::fmt::Write;
 use std::rc::Rc;
 
-use num_bigint::BigInt;
-
 use super::fault::{Fault, Res};
 use super::object::{MissingKind, Object, Val, ViewKind, range_len};
+use crate::value::python;
 
 /// Deepest nesting that is printed; what is deeper (a list inside itself) prints as `...`.
 const DEEPEST: usize = 100;
@@ -57,7 +56,7 @@ impl Val {
             Self::Big(number) => {
                 let _ = write!(out, "{number}");
             }
-            Self::Float(number) => out.push_str(&float(*number)),
+            Self::Float(number) => out.push_str(&python::float(*number)),
             Self::Str(text) => quote(text, out),
             Self::Bytes(bytes) => quote_bytes(bytes, out),
             Self::List(items) => match items.try_borrow() {
@@ -169,25 +168,6 @@ fn write_object(object: &Rc<Object>, out: &mut String, depth: usize) {
     }
 }
 
-/// A float as Python prints it: shortest digits, exponent from 1e16 and below 1e-4.
-pub(super) fn float(number: f64) -> String {
-    if number.is_nan() {
-        return "nan".to_owned();
-    }
-    if number.is_infinite() {
-        return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
-    }
-    let scientific = format!("{number:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..16).contains(&exponent) {
-        let text = format!("{number}");
-        return if text.contains('.') { text } else { format!("{text}.0") };
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", exponent.abs())
-}
-
 /// Text in Python's quotes: single ones unless only double ones need no escape.
 pub(super) fn quote(text: &str, out: &mut String) {
     let mark = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
@@ -202,23 +182,18 @@ pub(super) fn quote(text: &str, out: &mut String) {
                 out.push('\\');
                 out.push(c);
             }
-            c if (c as u32) < 0x20 || (0x7f..0xa0).contains(&(c as u32)) || c as u32 == 0xad => {
-                let _ = write!(out, "\\x{:02x}", c as u32);
-            }
-            c if unprintable(c) => {
+            c if python::is_printable(c) => out.push(c),
+            c => {
                 let code = c as u32;
-                let _ = if code > 0xffff { write!(out, "\\U{code:08x}") } else { write!(out, "\\u{code:04x}") };
+                let _ = match code {
+                    0..=0xff => write!(out, "\\x{code:02x}"),
+                    0x100..=0xffff => write!(out, "\\u{code:04x}"),
+                    _ => write!(out, "\\U{code:08x}"),
+                };
             }
-            c => out.push(c),
         }
     }
     out.push(mark);
-}
-
-/// Separators and format characters outside of Latin-1 that Python escapes.
-fn unprintable(c: char) -> bool {
-    matches!(c as u32, 0x2000..=0x200f | 0x2028..=0x202f | 0x205f..=0x206f | 0x1680 | 0x3000 | 0xfeff | 0xe000..=0xf8ff)
-        || (c as u32 >= 0xfff0 && c as u32 <= 0xffff && c != '\u{fffd}' && c != '\u{fffc}')
 }
 
 fn quote_bytes(bytes: &[u8], out: &mut String) {
@@ -310,30 +285,9 @@ impl Val {
     }
 }
 
-/// A large integer from a text of digits, bounded because parsing is quadratic.
-pub(super) fn big(text: &str) -> Option<BigInt> {
-    if text.len() > 4300 { None } else { text.parse().ok() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn floats_print_as_python() {
-        for (number, text) in [
-            (1e15, "1000000000000000.0"),
-            (1e16, "1e+16"),
-            (1e22, "1e+22"),
-            (2.5e-7, "2.5e-07"),
-            (0.0001, "0.0001"),
-            (3.0, "3.0"),
-            (-0.0, "-0.0"),
-            (123_456_789.123_456_79, "123456789.12345679"),
-        ] {
-            assert_eq!(float(number), text);
-        }
-    }
 
     #[test]
     fn quotes_are_pythons() {

@@ -1,7 +1,6 @@
 //! Filters: Jinja's own and those the reference adds. One table a file, looked up by name when a template is compiled.
 
 mod data;
-mod json;
 mod number;
 mod select;
 mod sequence;

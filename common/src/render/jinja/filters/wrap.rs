@@ -1,20 +1,14 @@
-//! Filters that lay out text: indent, wordwrap, truncate, pprint.
+//! Filters that lay out text: indent, wordwrap, truncate.
 
 use super::super::fault::{Fault, Res};
 use super::super::interpret::{Arguments, Run};
-use super::super::methods::str_split::lines;
 use super::super::object::Val;
-use super::super::operate;
 use super::Table;
+use crate::value::python;
 
 /// The filters.
 pub(super) const FILTERS: Table = &[
     ("indent", indent),
-    ("pprint", |_, value, _| {
-        let mut out = String::new();
-        pretty(&value, 0, 0, &mut out)?;
-        Ok(Val::str(out))
-    }),
     ("truncate", truncate),
     ("urlize", |_, value, _| Ok(Val::str(super::escaped(&value.text()?)))),
     ("wordwrap", wordwrap),
@@ -36,7 +30,7 @@ fn indent(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
     if first {
         out.push_str(&by);
     }
-    for (index, line) in lines(&text, false).into_iter().enumerate() {
+    for (index, line) in python::lines(&text).into_iter().enumerate() {
         if index > 0 {
             out.push('\n');
             if blank || !line.is_empty() {
@@ -76,7 +70,7 @@ fn wordwrap(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
     };
     let hyphens = arguments.flag("break_on_hyphens", true)?;
     let text = value.text()?;
-    let wrapped: Vec<String> = lines(&text, false)
+    let wrapped: Vec<String> = python::lines(&text)
         .into_iter()
         .map(|line| wrap_line(line, width, long, hyphens).join(&with))
         .collect();
@@ -128,69 +122,4 @@ fn split_chunks(line: &str, hyphens: bool) -> Vec<String> {
         blank = Some(white);
     }
     chunks
-}
-
-/// `pprint.pformat`: one line when it fits into 80 columns, else one item a line. Dicts are sorted.
-fn pretty(value: &Val, indent: usize, behind: usize, out: &mut String) -> Res<()> {
-    let flat = sorted(value)?.repr();
-    if indent + behind + flat.chars().count() <= 80 {
-        out.push_str(&flat);
-        return Ok(());
-    }
-    let pad = " ".repeat(indent + 1);
-    match value {
-        Val::Dict(dict) => {
-            let mut entries: Vec<Val> =
-                dict.borrow().iter().map(|(k, v)| Val::tuple(vec![k.val().clone(), v.clone()])).collect();
-            // Keys without an order keep theirs.
-            let _ = operate::sort(&mut entries, false, |pair| pair.items().ok().and_then(|p| p.first().cloned()).unwrap_or(Val::None));
-            out.push('{');
-            let last = entries.len().saturating_sub(1);
-            for (index, pair) in entries.iter().enumerate() {
-                let Val::Tuple(pair) = pair else { continue };
-                if index > 0 {
-                    out.push_str(",\n");
-                    out.push_str(&pad);
-                }
-                let key = pair[0].repr();
-                out.push_str(&key);
-                out.push_str(": ");
-                pretty(&pair[1], indent + key.chars().count() + 3, if index == last { behind + 1 } else { 1 }, out)?;
-            }
-            out.push('}');
-        }
-        Val::List(_) | Val::Tuple(_) => {
-            let (open, close) = if matches!(value, Val::List(_)) { ('[', ']') } else { ('(', ')') };
-            let items = value.items()?;
-            out.push(open);
-            let last = items.len().saturating_sub(1);
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push_str(",\n");
-                    out.push_str(&pad);
-                }
-                pretty(item, indent + 1, if index == last { behind + 1 } else { 1 }, out)?;
-            }
-            out.push(close);
-        }
-        _ => out.push_str(&flat),
-    }
-    Ok(())
-}
-
-fn sorted(value: &Val) -> Res {
-    Ok(match value {
-        Val::Dict(dict) => {
-            let mut entries: Vec<(Val, super::super::object::Key, Val)> = Vec::new();
-            for (key, value) in dict.borrow().iter() {
-                entries.push((key.val().clone(), key.clone(), sorted(value)?));
-            }
-            entries.sort_by(|a, b| a.0.order(&b.0, "<").unwrap_or(std::cmp::Ordering::Equal));
-            Val::dict(entries.into_iter().map(|(_, key, value)| (key, value)).collect())
-        }
-        Val::List(items) => Val::list(items.borrow().iter().map(sorted).collect::<Res<_>>()?),
-        Val::Tuple(items) => Val::tuple(items.iter().map(sorted).collect::<Res<_>>()?),
-        Val::Undefined(missing) => return Err(Fault::missing(missing)),
-        other => other.clone(),
-    })
 }

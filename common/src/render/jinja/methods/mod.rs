@@ -5,7 +5,7 @@ mod list;
 mod number;
 mod set;
 pub(super) mod str;
-pub(super) mod str_split;
+mod str_split;
 
 use super::attribute::object_method;
 use super::object::{MethodCode, Val};

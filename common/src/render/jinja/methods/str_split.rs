@@ -3,6 +3,7 @@
 use super::super::fault::{Fault, Res};
 use super::super::interpret::Arguments;
 use super::super::object::Val;
+use crate::value::python;
 
 /// `text.split(sep, maxsplit)` and `text.rsplit(...)`.
 pub(super) fn split(text: &str, arguments: &mut Arguments, right: bool) -> Res {
@@ -96,28 +97,5 @@ pub(super) fn partition(text: &str, arguments: &mut Arguments, right: bool) -> R
 pub(super) fn splitlines(text: &str, arguments: &mut Arguments) -> Res {
     let keep = arguments.flag("keepends", false)?;
     arguments.finish()?;
-    Ok(Val::list(lines(text, keep).into_iter().map(Val::str).collect()))
-}
-
-/// The lines of a text at all the line ends that Python knows.
-pub(in super::super) fn lines(text: &str, keep: bool) -> Vec<&str> {
-    let mut lines = Vec::new();
-    let mut start = 0;
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        if !matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}') {
-            continue;
-        }
-        let mut end = at + c.len_utf8();
-        if c == '\r' && chars.peek().is_some_and(|(_, next)| *next == '\n') {
-            chars.next();
-            end += 1;
-        }
-        lines.push(&text[start..if keep { end } else { at }]);
-        start = end;
-    }
-    if start < text.len() {
-        lines.push(&text[start..]);
-    }
-    lines
+    Ok(Val::list((if keep { python::lines_with_ends(text) } else { python::lines(text) }).into_iter().map(Val::str).collect()))
 }
