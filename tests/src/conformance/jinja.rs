@@ -47,10 +47,9 @@ fn render(case: &Case) -> Result<Result<String, Box<Diagnostic>>, String> {
 fn line_fits(case: &Case, fault: &Diagnostic) -> Result<(), String> {
     let line = case.expected.get("error").and_then(|error| error.get("line")).and_then(Value::as_int).unwrap_or(0);
     let places = fault.place.iter().chain(&fault.via);
-    let own = case.text("path").map_or_else(
-        || format!("{}.sls", case.text("sls").unwrap_or("test").replace('.', "/")),
-        str::to_owned,
-    );
+    let own = case
+        .text("path")
+        .map_or_else(|| format!("{}.sls", case.text("sls").unwrap_or("test").replace('.', "/")), str::to_owned);
     let mut lines = places.filter(|place| place.file == own).map(|place| i64::from(place.line));
     if line == 0 || lines.any(|reported| reported == line) {
         return Ok(());

@@ -105,7 +105,9 @@ fn own_attribute(run: &mut Run<'_>, value: &Val, name: &Arc<str>) -> Res<Option<
         Object::Cycler(items, place) if &**name == "current" => items.get(place.get() % items.len()).cloned(),
         Object::Macro(item) => match &**name {
             "name" => Some(Val::Str(item.row.name.clone())),
-            "arguments" => Some(Val::tuple(item.row.arguments.iter().map(|(name, _)| Val::Str(name.clone())).collect())),
+            "arguments" => {
+                Some(Val::tuple(item.row.arguments.iter().map(|(name, _)| Val::Str(name.clone())).collect()))
+            }
             "caller" => Some(Val::Bool(item.row.caller)),
             "catch_kwargs" => Some(Val::Bool(item.row.kwargs)),
             "catch_varargs" => Some(Val::Bool(item.row.varargs)),

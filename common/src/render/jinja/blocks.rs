@@ -40,8 +40,18 @@ const BLOCKS: &[(&str, &[&str])] = &[
 
 /// Tags that stand alone.
 const SINGLE: &[&str] = &[
-    "do", "break", "continue", "include", "import", "from", "extends", "import_yaml", "import_json", "import_text",
-    "raw", "endraw",
+    "do",
+    "break",
+    "continue",
+    "include",
+    "import",
+    "from",
+    "extends",
+    "import_yaml",
+    "import_json",
+    "import_text",
+    "raw",
+    "endraw",
 ];
 
 impl Blocks {

@@ -48,8 +48,7 @@ impl Source<'_> {
         };
         let mut lowering = Lowering::new(&edits, self.text);
         let body = lowering.body(&template.children)?;
-        let blocks: BTreeMap<_, _> =
-            lowering.blocks.into_iter().map(|block| (block.name.clone(), block)).collect();
+        let blocks: BTreeMap<_, _> = lowering.blocks.into_iter().map(|block| (block.name.clone(), block)).collect();
         Ok(Compiled { name: Arc::from(self.name), source: Arc::from(self.text), body, blocks })
     }
 

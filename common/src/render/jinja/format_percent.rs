@@ -89,9 +89,7 @@ fn number(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> usize {
 
 fn entry(value: &Val, name: &str) -> Res {
     match value {
-        Val::Dict(dict) => {
-            dict.borrow().get(&TextKey(name)).cloned().ok_or_else(|| Fault::error(format!("'{name}'")))
-        }
+        Val::Dict(dict) => dict.borrow().get(&TextKey(name)).cloned().ok_or_else(|| Fault::error(format!("'{name}'"))),
         _ => Err(Fault::error("format requires a mapping")),
     }
 }
@@ -100,9 +98,8 @@ fn directive(mut spec: Spec, kind: char, item: &Val) -> Res<String> {
     if let Val::Undefined(missing) = item {
         return Err(Fault::missing(missing));
     }
-    let wrong = |wanted: &str| {
-        Err(Fault::error(format!("%{kind} format: {wanted} is required, not {}", item.type_name())))
-    };
+    let wrong =
+        |wanted: &str| Err(Fault::error(format!("%{kind} format: {wanted} is required, not {}", item.type_name())));
     match kind {
         's' => spec.apply(&Val::str(item.text()?)),
         'r' | 'a' => spec.apply(&Val::str(item.repr())),

@@ -150,11 +150,7 @@ impl Spec {
     fn float(&self, number: f64) -> Res<String> {
         let negative = number.is_sign_negative() && !number.is_nan();
         let positive = number.abs();
-        let body = if number.is_finite() {
-            self.digits_of(positive)?
-        } else {
-            python::float(positive)
-        };
+        let body = if number.is_finite() { self.digits_of(positive)? } else { python::float(positive) };
         Ok(self.number(negative, "", &body))
     }
 

@@ -7,9 +7,7 @@ use minijinja::machinery::ast::{self, Stmt};
 use super::fault::{Fault, Res};
 use super::lower_expression::text_name;
 use super::prepass::{Edits, marks};
-use super::tree::{
-    At, Block, Body, DataFormat, Expr, For, Import, Kind, LinkKind, MacroRow, Node, Statement, Target,
-};
+use super::tree::{At, Block, Body, DataFormat, Expr, For, Import, Kind, LinkKind, MacroRow, Node, Statement, Target};
 
 /// The lowering of one template.
 pub(super) struct Lowering<'s> {
@@ -79,8 +77,7 @@ impl<'s> Lowering<'s> {
             Stmt::AutoEscape(s) => Statement::AutoEscape(self.expression(&s.enabled)?, self.body(&s.body)?),
             Stmt::FilterBlock(s) => Statement::Filter(self.filters(&s.filter)?, self.body(&s.body)?),
             Stmt::Block(s) => {
-                let block =
-                    Arc::new(Block { name: s.name.into(), body: self.body(&s.body)?, required: s.required });
+                let block = Arc::new(Block { name: s.name.into(), body: self.body(&s.body)?, required: s.required });
                 self.blocks.push(block.clone());
                 Statement::Block(block)
             }

@@ -8,9 +8,7 @@ use super::fault::{Fault, Res};
 use super::filters;
 use super::lower::Lowering;
 use super::tests;
-use super::tree::{
-    Apply, ApplyTest, Argument, Comparison, Const, Expr, Kind, Link, LinkKind, Operator,
-};
+use super::tree::{Apply, ApplyTest, Argument, Comparison, Const, Expr, Kind, Link, LinkKind, Operator};
 
 /// The text of a name.
 pub(super) fn text_name(expr: &ast::Expr<'_>) -> Res<Arc<str>> {

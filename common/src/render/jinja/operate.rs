@@ -95,7 +95,11 @@ fn integers(op: Operator, left: Whole, right: Whole) -> Res {
     }
     if op == Operator::Divide {
         let divisor = right.float();
-        return if divisor == 0.0 { Err(Fault::error("division by zero")) } else { Ok(Val::Float(left.float() / divisor)) };
+        return if divisor == 0.0 {
+            Err(Fault::error("division by zero"))
+        } else {
+            Ok(Val::Float(left.float() / divisor))
+        };
     }
     let (a, b) = (left.big(), right.big());
     Ok(Val::integer(match op {

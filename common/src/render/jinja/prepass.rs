@@ -24,11 +24,8 @@ pub(super) mod marks {
         ("import_text", "__fleet_import_text"),
     ];
     /// `load_yaml`, `load_json`, `load_text`.
-    pub const LOAD: [(&str, &str); 3] = [
-        ("load_yaml", "__fleet_load_yaml"),
-        ("load_json", "__fleet_load_json"),
-        ("load_text", "__fleet_load_text"),
-    ];
+    pub const LOAD: [(&str, &str); 3] =
+        [("load_yaml", "__fleet_load_yaml"), ("load_json", "__fleet_load_json"), ("load_text", "__fleet_load_text")];
 }
 
 /// The text for the parser and the way back from its offsets.

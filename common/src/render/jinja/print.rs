@@ -239,7 +239,9 @@ impl Val {
                 Object::Range(start, stop, step) => {
                     let len = range_len(*start, *stop, *step);
                     if len > 1_000_000 {
-                        return Err(Fault::error("Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000)."));
+                        return Err(Fault::error(
+                            "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).",
+                        ));
                     }
                     (0..len as i64).map(|index| Val::Int(start + index * step)).collect()
                 }

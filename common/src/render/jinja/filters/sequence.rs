@@ -17,11 +17,15 @@ pub(super) const FILTERS: Table = &[
     ("batch", batch),
     ("count", |_, value, _| Ok(Val::Int(value.length()? as i64))),
     ("dictsort", dictsort),
-    ("difference", |_, value, arguments| combine(&value, arguments, |a, b| a.iter().filter(|item| !b.contains(*item)).cloned().collect())),
+    ("difference", |_, value, arguments| {
+        combine(&value, arguments, |a, b| a.iter().filter(|item| !b.contains(*item)).cloned().collect())
+    }),
     ("first", |_, value, _| Ok(end(&value.items()?, true))),
     ("flatten", flatten),
     ("groupby", groupby),
-    ("intersect", |_, value, arguments| combine(&value, arguments, |a, b| a.iter().filter(|item| b.contains(*item)).cloned().collect())),
+    ("intersect", |_, value, arguments| {
+        combine(&value, arguments, |a, b| a.iter().filter(|item| b.contains(*item)).cloned().collect())
+    }),
     ("is_iter", |_, value, _| Ok(Val::Bool(!value.is_str() && value.items().is_ok()))),
     ("is_list", |_, value, _| Ok(Val::Bool(matches!(value, Val::List(_))))),
     ("items", |_, value, _| match value {

@@ -95,7 +95,9 @@ fn yaml_text(value: &Val, flow: Flow) -> Res<String> {
 
 fn dict_to_sls(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
     let flow = if arguments.flag("flow_style", false)? { Flow::Always } else { Flow::Never };
-    let Value::Map(map) = value.to_value()? else { return Err(Fault::error("dict_to_sls_yaml_params takes a mapping")) };
+    let Value::Map(map) = value.to_value()? else {
+        return Err(Fault::error("dict_to_sls_yaml_params takes a mapping"));
+    };
     let entries: Vec<Value> =
         map.iter().map(|(key, value)| Value::Map([(key.clone(), value.clone())].into_iter().collect())).collect();
     let text = yaml::dump(&Value::List(entries), &DumpOptions { flow, ..DumpOptions::default() });

@@ -70,10 +70,8 @@ fn wordwrap(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
     };
     let hyphens = arguments.flag("break_on_hyphens", true)?;
     let text = value.text()?;
-    let wrapped: Vec<String> = python::lines(&text)
-        .into_iter()
-        .map(|line| wrap_line(line, width, long, hyphens).join(&with))
-        .collect();
+    let wrapped: Vec<String> =
+        python::lines(&text).into_iter().map(|line| wrap_line(line, width, long, hyphens).join(&with)).collect();
     Ok(Val::str(wrapped.join(&with)))
 }
 

@@ -73,10 +73,9 @@ impl Arguments {
             Some(Val::Undefined(missing)) => Err(Fault::missing(&missing)),
             Some(value) => match value.as_int() {
                 Some(number) => Ok(Some(number)),
-                None => Err(Fault::error(format!(
-                    "'{}' object cannot be interpreted as an integer",
-                    value.type_name()
-                ))),
+                None => {
+                    Err(Fault::error(format!("'{}' object cannot be interpreted as an integer", value.type_name())))
+                }
             },
         }
     }

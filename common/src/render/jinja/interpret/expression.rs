@@ -63,7 +63,8 @@ impl Run<'_> {
                 for (at, op, right) in rest {
                     let right = self.value(right, frame)?;
                     let result = operate::arithmetic(*op, &value, &right);
-                    value = result.map_err(|fault| fault.at(&self.template, if rest.len() == 1 { expr.at } else { *at }))?;
+                    value = result
+                        .map_err(|fault| fault.at(&self.template, if rest.len() == 1 { expr.at } else { *at }))?;
                 }
                 value
             }
@@ -85,7 +86,9 @@ impl Run<'_> {
                 (true, _) => self.value(yes, frame)?,
                 (false, Some(no)) => self.value(no, frame)?,
                 (false, None) => Val::Undefined(Rc::new(Missing {
-                    what: Absent::Other("the inline if-expression evaluated to false and no else section was defined.".to_owned()),
+                    what: Absent::Other(
+                        "the inline if-expression evaluated to false and no else section was defined.".to_owned(),
+                    ),
                     kind: MissingKind::Silent,
                 })),
             },

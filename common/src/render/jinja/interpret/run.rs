@@ -85,7 +85,13 @@ pub(in crate::render::jinja) struct Run<'r> {
 
 impl<'r> Run<'r> {
     /// A render that has not started.
-    pub fn new(engine: &'r Engine, scope: &'r Scope, variables: Variables, syntax: Syntax, main: Arc<Compiled>) -> Self {
+    pub fn new(
+        engine: &'r Engine,
+        scope: &'r Scope,
+        variables: Variables,
+        syntax: Syntax,
+        main: Arc<Compiled>,
+    ) -> Self {
         Self {
             engine,
             scope,

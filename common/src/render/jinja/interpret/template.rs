@@ -54,7 +54,8 @@ impl Run<'_> {
                 let Val::Object(object) = &module else { return Ok(Flow::On) };
                 let Object::Module(module) = &**object else { return Ok(Flow::On) };
                 for (name, alias) in names {
-                    let value = module.exports.get(name).cloned().unwrap_or_else(|| self.not_exported(module, name, node.at));
+                    let value =
+                        module.exports.get(name).cloned().unwrap_or_else(|| self.not_exported(module, name, node.at));
                     frame.set_imported(alias.clone(), value);
                 }
             }

@@ -33,12 +33,18 @@ pub(super) const METHODS: Table = &[
     ("isdecimal", |_, value, arguments| every(value, arguments, |c| c.is_ascii_digit())),
     ("isdigit", |_, value, arguments| every(value, arguments, is_digit)),
     ("isidentifier", |_, value, arguments| check(value, arguments, is_identifier)),
-    ("islower", |_, value, arguments| check(value, arguments, |text| cased(text, char::is_lowercase, char::is_uppercase))),
+    ("islower", |_, value, arguments| {
+        check(value, arguments, |text| cased(text, char::is_lowercase, char::is_uppercase))
+    }),
     ("isnumeric", |_, value, arguments| every(value, arguments, char::is_numeric)),
     ("isprintable", |_, value, arguments| check(value, arguments, |text| !text.chars().any(char::is_control))),
     ("isspace", |_, value, arguments| every(value, arguments, char::is_whitespace)),
-    ("istitle", |_, value, arguments| check(value, arguments, |text| !text.is_empty() && title(text) == text && text.chars().any(char::is_uppercase))),
-    ("isupper", |_, value, arguments| check(value, arguments, |text| cased(text, char::is_uppercase, char::is_lowercase))),
+    ("istitle", |_, value, arguments| {
+        check(value, arguments, |text| !text.is_empty() && title(text) == text && text.chars().any(char::is_uppercase))
+    }),
+    ("isupper", |_, value, arguments| {
+        check(value, arguments, |text| cased(text, char::is_uppercase, char::is_lowercase))
+    }),
     ("join", join),
     ("ljust", |_, value, arguments| pad(value, arguments, Side::Left)),
     ("lower", |_, value, arguments| plain(value, arguments, str::to_lowercase)),
@@ -136,7 +142,11 @@ fn title(text: &str) -> String {
     let mut inside = false;
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if inside { out.extend(c.to_lowercase()) } else { out.extend(c.to_uppercase()) }
+        if inside {
+            out.extend(c.to_lowercase())
+        } else {
+            out.extend(c.to_uppercase())
+        }
         inside = c.is_alphabetic();
     }
     out

@@ -97,5 +97,7 @@ pub(super) fn partition(text: &str, arguments: &mut Arguments, right: bool) -> R
 pub(super) fn splitlines(text: &str, arguments: &mut Arguments) -> Res {
     let keep = arguments.flag("keepends", false)?;
     arguments.finish()?;
-    Ok(Val::list((if keep { python::lines_with_ends(text) } else { python::lines(text) }).into_iter().map(Val::str).collect()))
+    Ok(Val::list(
+        (if keep { python::lines_with_ends(text) } else { python::lines(text) }).into_iter().map(Val::str).collect(),
+    ))
 }
