@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fleet_common::channel::request::{Incoming, ServerReceiver, accept};
+use fleet_common::crypto::keys::PublicKey;
+use fleet_common::ids::MinionId;
 use fleet_common::proto::request::{KeyState, Push, Role, Welcome};
 use fleet_common::transport::{Link, Listener};
 use tokio::sync::Semaphore;
@@ -105,7 +107,8 @@ async fn open(parts: &Arc<Parts>, link: Link) -> Option<(Arc<Session>, ServerRec
             return None;
         }
     };
-    let judgement = judge(parts, &incoming).await?;
+    let accepted = parts.keys.accepted();
+    let judgement = judge(parts, &incoming.id, &incoming.key).await?;
     let (id, role) = (incoming.id.clone(), incoming.role);
     let mut welcome = Welcome {
         state: state_of(judgement),
@@ -127,28 +130,41 @@ async fn open(parts: &Arc<Parts>, link: Link) -> Option<(Arc<Session>, ServerRec
         incoming.welcome(welcome);
         return None;
     }
+    let told = parts.stream.keys();
     if role == Role::Minion {
-        welcome.stream = Some(parts.stream.keys());
+        welcome.stream = Some(told.clone());
     }
     let (key, grains_hash, peer) = (incoming.key, incoming.grains_hash, incoming.peer.to_string());
     let (sender, receiver) = incoming.welcome(welcome);
     let session = Session::new(parts.minions.token(), (id, key, role), peer, grains_hash, sender);
     let session = Arc::new(session);
     parts.minions.enter(session.clone());
+    // Keys that changed since they were looked at were changed for the sessions that were here then, not for this one.
+    if !Arc::ptr_eq(&accepted, &parts.keys.accepted())
+        && judge(parts, &session.id, &key).await != Some(Judgement::Accepted)
+    {
+        session.sender.close("the key is no longer accepted");
+        parts.minions.leave(&session);
+        return None;
+    }
     if role == Role::Minion {
+        let keys = parts.stream.keys();
+        if (keys.key_id, &keys.next) != (told.key_id, &told.next) {
+            let _ = session.sender.push(Push::Keys(keys));
+        }
         parts.jobs.sign(&Sign::Up(session.id.clone()));
         tracing::info!(minion = %session.id, peer = session.peer, "session opened");
     }
     Some((session, receiver))
 }
 
-async fn judge(parts: &Arc<Parts>, incoming: &Incoming) -> Option<Judgement> {
-    let (keys, id, pem) = (parts.keys.clone(), incoming.id.clone(), incoming.key.to_pem());
+async fn judge(parts: &Arc<Parts>, id: &MinionId, key: &PublicKey) -> Option<Judgement> {
+    let (keys, id, pem) = (parts.keys.clone(), id.clone(), key.to_pem());
     let judged = tokio::task::spawn_blocking(move || keys.judge(&id, &pem)).await;
     match judged {
         Ok(Ok(judgement)) => Some(judgement),
         Ok(Err(error)) => {
-            tracing::error!(minion = %incoming.id, %error, "the key could not be looked up");
+            tracing::error!(%error, "the key could not be looked up");
             None
         }
         Err(_) => None,
