@@ -41,3 +41,54 @@ pub fn low(options: &Options, mut high: High, mut faults: Vec<Fault>) -> Result<
     requisite::exclude(&mut high);
     if faults.is_empty() { Ok(chunks(&high)) } else { Err(faults) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<Fault> {
+        let document = crate::yaml::load(text, "web/init.sls").unwrap();
+        let (high, faults) = read(&Options::default(), document.value, &document.marks, "web/init.sls");
+        low(&Options::default(), high, faults).unwrap_err()
+    }
+
+    #[test]
+    fn all_faults_come_at_once_with_places() {
+        let found = faults(
+            "a:\n  test.nop:\n    - require: x\nb: text\nextend:\n  c:\n    test:\n      - x: 1\nd:\n  test:\n    - name: y\n",
+        );
+        let told: Vec<(String, u32, u32)> = found
+            .iter()
+            .map(|fault| (fault.text(), fault.diagnostic.place.clone().unwrap_or_default()))
+            .map(|(text, place)| (text.lines().next().unwrap_or_default().to_owned(), place.line, place.column))
+            .collect();
+        let expected = [
+            ("ID b in SLS None is not a dictionary", 4, 1),
+            ("Cannot extend ID 'c' in 'base:None'. It is not part of the high state.", 6, 3),
+            ("The require statement in state 'a' in SLS 'None' needs to be formed as a list", 3, 7),
+            ("The type b in text is not formatted as a dictionary", 4, 1),
+            ("No function declared in state 'd' in SLS 'None'", 10, 3),
+        ];
+        assert_eq!(told, expected.map(|(text, line, column)| (text.to_owned(), line, column)));
+    }
+
+    #[test]
+    fn typed_ids_get_a_suggestion() {
+        let found = faults("nginx:\n  test.nop: []\na:\n  test.nop:\n    - require_in:\n      - test: ngnix\n");
+        assert_eq!(found[0].diagnostic.help, ["did you mean 'nginx'?"]);
+        assert_eq!(found[0].diagnostic.place.as_ref().map(|place| place.line), Some(5));
+    }
+
+    #[test]
+    fn extensions_and_requisites_from_elsewhere_are_moved() {
+        let text = "a:\n  test.nop:\n    - require_in:\n      - test: named\n    - v: 1\nb:\n  test.nop:\n    - name: named\n    - use:\n      - test: a\nextend:\n  a:\n    test:\n      - w: 2\nexclude:\n  - id: c\nc:\n  test.nop: []\n";
+        let document = crate::yaml::load(text, "t.sls").unwrap();
+        let (high, faults) = read(&Options::default(), document.value, &document.marks, "t.sls");
+        let chunks = low(&Options::default(), high, faults).unwrap();
+        let shown: Vec<String> =
+            chunks.iter().map(|chunk| crate::value::python::repr(&Value::Map(chunk.data.clone()))).collect();
+        assert_eq!(shown[0], "{'require_in': [{'test': 'named'}], 'v': 1, 'w': 2}");
+        assert_eq!(shown[1..], ["{'use': [{'test': 'a'}], 'require': [{'test': 'a'}], 'v': 1, 'w': 2}"]);
+        assert_eq!((chunks[0].spot_of("v").line, chunks[0].spot_of("w").line), (5, 14));
+    }
+}

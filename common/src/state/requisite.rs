@@ -203,7 +203,9 @@ impl<'h> Pass<'h> {
             // A single requisite without a list.
             Value::Map(map) => {
                 for (state, name) in map {
-                    self.requisite(keyword, &str_(state), &str_(name), origin);
+                    let (state, name) = (str_(state), str_(name));
+                    self.refuse_dots(keyword, &state, &name, origin);
+                    self.requisite(keyword, state.split('.').next().unwrap_or_default(), &name, origin);
                 }
             }
             Value::List(items) => {
@@ -223,6 +225,8 @@ impl<'h> Pass<'h> {
                             self.requisite(keyword, &state, &id, origin);
                         }
                     } else {
+                        // The dots stay: no declaration has such a state, and that is told too.
+                        self.refuse_dots(keyword, &state, &name, origin);
                         self.requisite(keyword, &state, &name, origin);
                     }
                 }
@@ -256,13 +260,6 @@ impl<'h> Pass<'h> {
     }
 
     fn requisite(&mut self, keyword: Keyword, state: &str, name: &str, origin: Origin<'h>) {
-        let state = match state.split_once('.') {
-            Some((plain, _)) => {
-                self.dotted(keyword, state, plain, name, origin);
-                plain
-            }
-            None => state,
-        };
         let here = (origin.declaration.id.as_str(), origin.state.state.as_str());
         match keyword {
             Keyword::Prereq => {
@@ -292,7 +289,8 @@ impl<'h> Pass<'h> {
         }
     }
 
-    fn dotted(&mut self, keyword: Keyword, kind: &str, meant: &str, name: &str, origin: Origin<'h>) {
+    fn refuse_dots(&mut self, keyword: Keyword, kind: &str, name: &str, origin: Origin<'h>) {
+        let Some((meant, _)) = kind.split_once('.') else { return };
         let keyword = match keyword {
             Keyword::Prereq => "prereq",
             Keyword::In(InKeyword::Use) | Keyword::Use => "use",

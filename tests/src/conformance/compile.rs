@@ -85,12 +85,13 @@ fn after_failed(expected: &Value, actual: &Value) -> Value {
         (Value::List(expected), Value::List(actual)) if expected.len() == actual.len() => {
             expected.iter().zip(actual).map(|(expected, actual)| after_failed(expected, actual)).collect()
         }
-        (Value::Map(expected), Value::Map(actual)) if expected.contains("_errors") => (actual.iter())
-            .map(|(key, value)| match expected.get_value(key) {
-                Some(expected) => (key.clone(), after_failed(expected, value)),
-                None => (key.clone(), value.clone()),
-            })
-            .collect(),
+        (Value::Map(expected), Value::Map(actual)) if expected.contains("_errors") => {
+            let mut actual = actual.clone();
+            if let (Some(expected), Some(errors)) = (expected.get("_errors"), actual.get_mut("_errors")) {
+                *errors = after_failed(expected, errors);
+            }
+            Value::Map(actual)
+        }
         (Value::Str(expected), Value::Str(actual)) => {
             let same_until = |mark: &str| {
                 let end = expected.find(mark)? + mark.len();
@@ -98,7 +99,8 @@ fn after_failed(expected: &Value, actual: &Value) -> Value {
             };
             let quoted = expected.find("OrderedDict(").filter(|end| actual.get(..*end) == expected.get(..*end));
             let same = ["' failed:", "failed, render error:"].iter().find_map(|mark| same_until(mark));
-            same.or_else(|| quoted.map(|_| Value::from(expected.as_str()))).unwrap_or_else(|| Value::from(actual.as_str()))
+            same.or_else(|| quoted.map(|_| Value::from(expected.as_str())))
+                .unwrap_or_else(|| Value::from(actual.as_str()))
         }
         _ => actual.clone(),
     }
