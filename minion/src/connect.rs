@@ -23,6 +23,10 @@ use crate::uplink::Slot;
 
 /// After an open session: how long until publications that others say exist must have come.
 const CATCH_UP: Duration = Duration::from_millis(500);
+/// For so long after a loss the waits stay short.
+const SOON: Duration = Duration::from_secs(30);
+/// Bound of the waits in that time.
+const SOON_WAIT: Duration = Duration::from_millis(500);
 /// Beats that may go missing.
 const MISSED_BEATS: u32 = 3;
 
@@ -78,23 +82,29 @@ enum Lost {
 
 /// Connects and serves for ever; ends when dropped.
 pub async fn run(settings: Settings, around: Surroundings) {
-    let mut backoff = Backoff::new(settings.first_wait, settings.most_wait, seed());
+    let soon = settings.most_wait.min(SOON_WAIT);
+    // A master that restarts is found again at once; one that stays away is asked less and less.
+    let mut backoff = Backoff::new(settings.first_wait, soon, seed());
+    let mut patient = Backoff::new(soon, settings.most_wait, seed());
+    let mut since = Instant::now();
     // What was said last, so that a long wait is told once.
     let mut said = String::new();
     loop {
         let lost = match connect(&settings, &around).await {
             Ok((client, welcome, publications)) => {
-                backoff.reset();
                 said.clear();
                 tracing::info!("connected to the master");
                 let lost = Session::new(&around, &client, *welcome, publications).run(settings.beat).await;
                 around.slot.put(None);
                 client.close();
+                backoff.reset();
+                patient.reset();
+                since = Instant::now();
                 lost
             }
             Err(lost) => lost,
         };
-        let mut wait = backoff.next_wait();
+        let mut wait = if since.elapsed() < SOON { backoff.next_wait() } else { patient.next_wait() };
         if let Lost::NotAccepted(welcome) = &lost {
             let bound = Duration::from_secs(u64::from(welcome.retry_after.clamp(1, 3600)));
             // A master that waits for its operator is asked again at the pace it names.

@@ -1,5 +1,6 @@
 //! The minion: verifies and runs jobs, keeps their returns until the master has them, applies states.
 
+pub mod attach;
 pub mod cli;
 pub mod config;
 pub mod connect;
@@ -19,6 +20,7 @@ pub mod registry;
 pub mod report;
 pub mod running;
 pub mod service;
+pub mod socket;
 pub mod states;
 pub mod system;
 pub mod uplink;
@@ -62,6 +64,7 @@ pub struct Minion {
     journal: Arc<Journal>,
     queue: report::Queue,
     slot: Slot,
+    socket: socket::Settings,
     _lock: File,
 }
 
@@ -121,7 +124,12 @@ impl Minion {
             most_wait: config.most_wait,
             beat: BEAT,
         };
-        Ok(Self { connect, jobs, service, journal, queue, slot, _lock: lock })
+        let socket = socket::Settings {
+            path: config.socket(),
+            cache_dir: config.cache_dir.clone(),
+            config_dir: config.config_dir.clone(),
+        };
+        Ok(Self { connect, jobs, service, journal, queue, slot, socket, _lock: lock })
     }
 
     /// The fingerprint of the minion's key.
@@ -147,9 +155,22 @@ impl Minion {
         tokio::select! {
             () = shutdown => {}
             () = connect::run(self.connect, around) => {}
+            () = serve_calls(self.socket, self.service.clone()) => {}
             () = report::run(self.queue, self.journal, self.service.uplink.clone()) => {}
         }
         self.jobs.stop().await;
+    }
+}
+
+/// Serves `saltcall`; a minion whose socket can't be made runs without it.
+async fn serve_calls(settings: socket::Settings, service: Arc<Service>) {
+    let made = settings.path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    match made.and_then(|()| socket::bind(&settings.path)) {
+        Ok(listener) => socket::run(listener, settings, service).await,
+        Err(error) => {
+            tracing::error!(path = %settings.path.display(), %error, "saltcall can not reach this minion");
+            std::future::pending().await
+        }
     }
 }
 

@@ -61,6 +61,14 @@ impl Slot {
         self.session.send_replace(client);
     }
 
+    /// Waits until the session that is open now has ended.
+    pub async fn closed(&self) {
+        let client = self.session.borrow().clone();
+        if let Some(client) = client {
+            client.closed().await;
+        }
+    }
+
     /// The master told its time.
     pub fn learn(&self, now: u64) {
         self.clock.learn(now);

@@ -15,8 +15,10 @@ use fleet_common::value::{Map, Value, json_dump};
 use fleet_common::yaml;
 
 use super::document;
+use crate::config::Config;
 use crate::cx::Act;
 use crate::masterless::Masterless;
+use crate::{attach, registry};
 
 const LEVELS: [&str; 10] =
     ["all", "garbage", "trace", "debug", "profile", "info", "warning", "error", "critical", "quiet"];
@@ -127,10 +129,7 @@ pub fn main(argv: impl IntoIterator<Item = std::ffi::OsString>, streams: &mut St
 
 fn run(options: &Options, streams: &mut Streams<'_>) -> Result<u8, Diagnostic> {
     log::start(&LogOptions { level: options.log_level.clone(), file: options.log_file.clone(), json: false })?;
-    if !options.local {
-        return Err(Diagnostic::user("calling through the daemon or a master is not supported yet").help("use --local"));
-    }
-    let act = open(options)?;
+    let act = if options.local { open(options)? } else { attach(options)? };
     let success = |()| Exit::Success as u8;
     if options.print_grains {
         let grains = Value::Map(act.grains().as_ref().clone());
@@ -147,6 +146,27 @@ fn run(options: &Options, streams: &mut Streams<'_>) -> Result<u8, Diagnostic> {
         Ok(outcome) => answer(options, streams, &outcome),
         Err(error) => fault(options, streams, &act, function, &error),
     }
+}
+
+/// With a master: through the daemon of this minion when it runs, else on a session of its own.
+fn attach(options: &Options) -> Result<Act, Diagnostic> {
+    for (given, name) in [
+        (options.id.is_some(), "--id"),
+        (options.file_root.is_some(), "--file-root"),
+        (options.pillar_root.is_some(), "--pillar-root"),
+    ] {
+        if given {
+            return Err(Diagnostic::user(format!("{name} needs --local")));
+        }
+    }
+    let (config, warnings) = Config::load(&options.config_dir)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    if let Some(act) = attach::through_daemon(&config, registry::functions())? {
+        return Ok(act);
+    }
+    attach::through_session(&config, registry::functions())
 }
 
 fn open(options: &Options) -> Result<Act, Diagnostic> {

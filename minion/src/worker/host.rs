@@ -174,7 +174,11 @@ fn spawn(program: &Program, start: &Start) -> std::io::Result<(UnixStream, Child
 }
 
 /// Sends the job, then serves questions until the answer; `None` when the worker ends without one.
-async fn converse(socket: UnixStream, start: Start, service: Arc<dyn Service>) -> Result<Option<Finished>, FrameError> {
+pub async fn converse(
+    socket: UnixStream,
+    start: Start,
+    service: Arc<dyn Service>,
+) -> Result<Option<Finished>, FrameError> {
     let (mut from, to) = socket.into_split();
     let to = Arc::new(Mutex::new(to));
     if frame::write_async(&mut *to.lock().await, &ToWorker::Start(Box::new(start))).await.is_err() {

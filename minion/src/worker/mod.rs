@@ -6,6 +6,7 @@
 pub mod child;
 mod frame;
 pub mod host;
+pub mod line;
 mod quick;
 #[cfg(test)]
 mod tests;
