@@ -207,7 +207,9 @@ impl<'a> Screen<'a> {
                 }
                 self.jid = Some(jid);
             }
-            JobEvent::Return(ret) if self.options.doc => return self.documentation(&ret),
+            JobEvent::Return(ret) if self.options.doc && ret.ret.as_map().is_some() => {
+                return self.documentation(&ret);
+            }
             JobEvent::Return(ret) => self.returned(*ret)?,
             JobEvent::Progress { id, progress } => {
                 let failed = progress.last_failure.map(|chunk| format!(", failed: {chunk}")).unwrap_or_default();
