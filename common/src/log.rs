@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::diag::Diagnostic;
@@ -71,7 +72,9 @@ pub fn start(options: &LogOptions) -> Result<(), Diagnostic> {
         }
     };
     let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder = tracing_subscriber::fmt().with_max_level(filter).with_writer(writer).with_ansi(color);
+    // The database narrates its pages at these levels: nothing for operators.
+    let filter = EnvFilter::new(format!("{filter},sled=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(color);
     // A second start in one process (tests) keeps the first subscriber.
     let _ = if options.json { builder.json().try_init() } else { builder.with_target(false).try_init() };
     Ok(())
