@@ -13,7 +13,7 @@ pub mod test;
 
 pub use bind::bind;
 pub use plan::{
-    AnyState, Applied, Failure, OpaqueRun, OpaqueState, Plan, PlannedState, Report, RunNotes, State, StateResult,
+    AnyState, Applied, Failure, OpaqueRun, OpaqueState, Plan, PlannedState, Report, Run, RunNotes, State, StateResult,
     Trigger,
 };
 pub use table::{StateFunction, StateModule, States};

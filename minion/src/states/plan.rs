@@ -1,23 +1,41 @@
 //! The seam between a state and the runner: plan, apply, and what both report.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use fleet_common::call::CallError;
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Act, Look};
 
-/// What a run remembers between its chunks; one for each run.
+/// What a run remembers between its chunks; one for each run, shared by chunks that run in parallel.
 #[derive(Debug, Default)]
 pub struct RunNotes {
     /// Texts that `file.accumulated` collected: file name, then accumulator name, then texts.
     pub accumulators: Map,
     /// Things done at most once a run (refreshing a package index), by name.
-    pub done: std::collections::BTreeSet<&'static str>,
-    /// Environment of the chunk that runs now: where its `salt://` sources come from.
-    pub saltenv: String,
+    pub done: BTreeSet<&'static str>,
+}
+
+/// The run as one chunk sees it.
+pub struct Run<'r> {
+    /// Environment of the chunk: where its `salt://` sources come from.
+    pub saltenv: &'r str,
     /// Paths that the file states required by the chunk put in place: `clean` leaves them.
-    pub kept: Vec<std::path::PathBuf>,
-    /// True in a dry run in which an earlier chunk predicted changes: what is predicted now may come out differently.
-    pub provisional: bool,
+    pub kept: &'r [PathBuf],
+    notes: &'r Mutex<RunNotes>,
+}
+
+impl<'r> Run<'r> {
+    /// The view of a chunk on its run.
+    pub fn new(saltenv: &'r str, kept: &'r [PathBuf], notes: &'r Mutex<RunNotes>) -> Self {
+        Self { saltenv, kept, notes }
+    }
+    /// What the run remembers; held only for a moment.
+    pub fn notes(&self) -> MutexGuard<'r, RunNotes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A comment and the changes that go with it.
@@ -96,7 +114,7 @@ pub trait State {
     /// What a plan hands to `apply`.
     type Todo;
     /// Finds what differs. Reads only; repeatable.
-    fn plan(&self, look: &Look, notes: &mut RunNotes) -> Result<Plan<Self::Todo>, Failure>;
+    fn plan(&self, look: &Look, run: &Run<'_>) -> Result<Plan<Self::Todo>, Failure>;
     /// Does it. Called only for a plan with something to do, and never in a dry run.
     fn apply(&self, act: &Act, todo: Self::Todo) -> Result<Applied, Failure>;
     /// What to do because a watched chunk changed while this one did not; `None` when the state does not react.
@@ -107,20 +125,20 @@ pub trait State {
 
 /// Why an opaque state runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
+pub enum Trigger<'t> {
     /// In its turn.
     Turn,
-    /// Because something it watches changed.
-    Watch,
+    /// Because something it watches changed: what, as `state: id`; empty for a listener.
+    Watch(&'t [String]),
 }
 
 /// A state whose effect cannot be predicted (`cmd.run`, `module.run`, Python states): it plans "would run".
 pub trait OpaqueState {
     /// What a dry run says. Gets the whole context only because an author may declare a command of his own as harmless
     /// (`stateful: [test_name: …]`); anything else here reads.
-    fn would(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure>;
+    fn would(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure>;
     /// Runs it.
-    fn run(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure>;
+    fn run(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure>;
     /// True when a changed watch runs it again (or for the first time).
     fn watches(&self) -> bool {
         true
@@ -148,9 +166,9 @@ impl StateResult {
 /// A bound state of either kind, as the runner sees it.
 pub trait AnyState {
     /// Runs the state in its turn: for real or dry.
-    fn turn(&self, act: &Act, notes: &mut RunNotes, dry: bool) -> StateResult;
+    fn turn(&self, act: &Act, run: &Run<'_>, dry: bool) -> StateResult;
     /// Runs what a changed watch asks for; `None` when this state does not react to one.
-    fn watch(&self, act: &Act, notes: &mut RunNotes, dry: bool) -> Option<StateResult>;
+    fn watch(&self, act: &Act, changed: &[String], dry: bool) -> Option<StateResult>;
 }
 
 /// A planned state behind [`AnyState`].
@@ -172,11 +190,11 @@ impl<S: State> PlannedState<S> {
 }
 
 impl<S: State> AnyState for PlannedState<S> {
-    fn turn(&self, act: &Act, notes: &mut RunNotes, dry: bool) -> StateResult {
-        let plan = self.0.plan(act.look(), notes);
+    fn turn(&self, act: &Act, run: &Run<'_>, dry: bool) -> StateResult {
+        let plan = self.0.plan(act.look(), run);
         self.carry_out(act, plan, dry)
     }
-    fn watch(&self, act: &Act, _notes: &mut RunNotes, dry: bool) -> Option<StateResult> {
+    fn watch(&self, act: &Act, _changed: &[String], dry: bool) -> Option<StateResult> {
         let plan = self.0.on_watch(act.look())?;
         Some(self.carry_out(act, plan, dry))
     }
@@ -196,11 +214,11 @@ impl<S: OpaqueState> OpaqueRun<S> {
 }
 
 impl<S: OpaqueState> AnyState for OpaqueRun<S> {
-    fn turn(&self, act: &Act, _notes: &mut RunNotes, dry: bool) -> StateResult {
+    fn turn(&self, act: &Act, _run: &Run<'_>, dry: bool) -> StateResult {
         self.go(act, Trigger::Turn, dry)
     }
-    fn watch(&self, act: &Act, _notes: &mut RunNotes, dry: bool) -> Option<StateResult> {
-        self.0.watches().then(|| self.go(act, Trigger::Watch, dry))
+    fn watch(&self, act: &Act, changed: &[String], dry: bool) -> Option<StateResult> {
+        self.0.watches().then(|| self.go(act, Trigger::Watch(changed), dry))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rows of state modules, and finding one by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fleet_common::call::{ArgError, ArgRow, Arguments};
 use fleet_common::diag::nearest;
@@ -30,6 +30,8 @@ pub struct StateModule {
     pub name: &'static str,
     /// What it manages.
     pub doc: &'static str,
+    /// True if its states react to a changed watch (`mod_watch` in the reference).
+    pub reacts: bool,
     /// Its functions.
     pub functions: &'static [StateFunction],
 }
@@ -37,6 +39,7 @@ pub struct StateModule {
 /// All state functions of a minion, by name.
 pub struct States {
     functions: BTreeMap<(&'static str, &'static str), &'static StateFunction>,
+    reacting: BTreeSet<&'static str>,
 }
 
 impl States {
@@ -49,7 +52,8 @@ impl States {
                 assert!(former.is_none(), "state {}.{} is declared twice", module.name, function.name);
             }
         }
-        Self { functions }
+        let reacting = modules.iter().filter(|module| module.reacts).map(|module| module.name).collect();
+        Self { functions, reacting }
     }
 
     /// The function, if there is one.
@@ -58,6 +62,11 @@ impl States {
         let from = std::ops::Bound::Included((module, function));
         let found = self.functions.range::<(&str, &str), _>((from, std::ops::Bound::Unbounded)).next();
         found.filter(|((m, f), _)| *m == module && *f == function).map(|(_, row)| *row)
+    }
+
+    /// True if the states of this module react to a changed watch.
+    pub fn reacts(&self, module: &str) -> bool {
+        self.reacting.contains(module)
     }
 
     /// The nearest known name to one that does not exist.

@@ -12,6 +12,7 @@ use crate::cx::Act;
 pub const STATE: StateModule = StateModule {
     name: "test",
     doc: "States that only report: for trying requisites and trees.",
+    reacts: true,
     functions: &[
         StateFunction {
             name: "nop",
@@ -181,17 +182,17 @@ fn pretended() -> Map {
 }
 
 /// What the reference's `test.mod_watch` answers.
-fn watched() -> StateResult {
-    let report = Report::new("Watch statement fired.").change("Requisites with changes", Vec::<String>::new());
+fn watched(changed: &[String]) -> StateResult {
+    let report = Report::new("Watch statement fired.").change("Requisites with changes", changed.to_vec());
     StateResult::new(Some(true), report)
 }
 
 impl OpaqueState for Pretend {
-    fn would(&self, _act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
-        Ok(if trigger == Trigger::Watch { watched() } else { self.dry.clone() })
+    fn would(&self, _act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
+        Ok(if let Trigger::Watch(changed) = trigger { watched(changed) } else { self.dry.clone() })
     }
-    fn run(&self, _act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
-        Ok(if trigger == Trigger::Watch { watched() } else { self.real.clone() })
+    fn run(&self, _act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
+        Ok(if let Trigger::Watch(changed) = trigger { watched(changed) } else { self.real.clone() })
     }
     fn watches(&self) -> bool {
         self.watches
@@ -235,28 +236,28 @@ fn chosen(value: &Value, option: &str) -> Result<bool, Failure> {
 }
 
 impl OpaqueState for Configurable {
-    fn would(&self, _act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
-        if trigger == Trigger::Watch { Ok(watched()) } else { self.answer(true) }
+    fn would(&self, _act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
+        if let Trigger::Watch(changed) = trigger { Ok(watched(changed)) } else { self.answer(true) }
     }
-    fn run(&self, _act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
-        if trigger == Trigger::Watch { Ok(watched()) } else { self.answer(false) }
+    fn run(&self, _act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
+        if let Trigger::Watch(changed) = trigger { Ok(watched(changed)) } else { self.answer(false) }
     }
 }
 
 impl OpaqueState for Notification {
-    fn would(&self, _act: &Act, _trigger: Trigger) -> Result<StateResult, Failure> {
+    fn would(&self, _act: &Act, _trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         let Some(text) = self.text.as_ref().filter(|text| !text.is_empty()) else {
             return Err(Failure::new("Missing required argument text."));
         };
         Ok(StateResult::new(Some(true), Report::new(text.as_str())))
     }
-    fn run(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
+    fn run(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         self.would(act, trigger)
     }
 }
 
 impl OpaqueState for CheckPillar {
-    fn would(&self, act: &Act, _trigger: Trigger) -> Result<StateResult, Failure> {
+    fn would(&self, act: &Act, _trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         let pillar = Value::Map((*act.pillar()).clone());
         let found = |key: &str| traverse(&pillar, key, ":").filter(|value| !value.is_null());
         let mut comment = String::new();
@@ -281,7 +282,7 @@ impl OpaqueState for CheckPillar {
         let result = Some(comment.is_empty());
         Ok(StateResult::new(result, Report::new(comment)))
     }
-    fn run(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
+    fn run(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         self.would(act, trigger)
     }
 }

@@ -10,6 +10,7 @@ use super::{OpaqueRun, StateFunction, StateModule};
 pub const STATE: StateModule = StateModule {
     name: "cmd",
     doc: "Commands and scripts. Guard them with `creates`, `unless`, `onlyif` or `onchanges`.",
+    reacts: true,
     functions: &[
         StateFunction {
             name: "run",

@@ -64,20 +64,20 @@ pub struct Always(pub Run);
 pub struct OnWatch(pub Run);
 
 impl OpaqueState for Always {
-    fn would(&self, act: &Act, _trigger: Trigger) -> Result<StateResult, Failure> {
+    fn would(&self, act: &Act, _trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         self.0.would(act)
     }
-    fn run(&self, act: &Act, _trigger: Trigger) -> Result<StateResult, Failure> {
+    fn run(&self, act: &Act, _trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         self.0.run(act)
     }
 }
 
 impl OpaqueState for OnWatch {
-    fn would(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
-        if trigger == Trigger::Watch { self.0.would(act) } else { Ok(StateResult::new(Some(true), Report::default())) }
+    fn would(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
+        if matches!(trigger, Trigger::Watch(_)) { self.0.would(act) } else { Ok(StateResult::new(Some(true), Report::default())) }
     }
-    fn run(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
-        if trigger == Trigger::Watch { self.0.run(act) } else { Ok(StateResult::new(Some(true), Report::default())) }
+    fn run(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
+        if matches!(trigger, Trigger::Watch(_)) { self.0.run(act) } else { Ok(StateResult::new(Some(true), Report::default())) }
     }
 }
 

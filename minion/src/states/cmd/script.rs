@@ -68,20 +68,20 @@ pub struct Always(pub Script);
 pub struct OnWatch(pub Script);
 
 impl OpaqueState for Always {
-    fn would(&self, _act: &Act, _trigger: Trigger) -> Result<StateResult, Failure> {
+    fn would(&self, _act: &Act, _trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         Ok(self.0.would())
     }
-    fn run(&self, act: &Act, _trigger: Trigger) -> Result<StateResult, Failure> {
+    fn run(&self, act: &Act, _trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         self.0.run(act)
     }
 }
 
 impl OpaqueState for OnWatch {
-    fn would(&self, _act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
-        Ok(if trigger == Trigger::Watch { self.0.would() } else { idle() })
+    fn would(&self, _act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
+        Ok(if matches!(trigger, Trigger::Watch(_)) { self.0.would() } else { idle() })
     }
-    fn run(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
-        if trigger == Trigger::Watch { self.0.run(act) } else { Ok(idle()) }
+    fn run(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
+        if matches!(trigger, Trigger::Watch(_)) { self.0.run(act) } else { Ok(idle()) }
     }
 }
 

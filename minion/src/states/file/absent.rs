@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fleet_common::args;
 
 use crate::cx::{Act, Look};
-use crate::states::{Applied, Failure, Plan, Report, RunNotes, State};
+use crate::states::{Applied, Failure, Plan, Report, Run, State};
 use crate::system::fs::plain;
 
 args! {
@@ -19,7 +19,7 @@ args! {
 impl State for Absent {
     type Todo = PathBuf;
 
-    fn plan(&self, _look: &Look, _notes: &mut RunNotes) -> Result<Plan<PathBuf>, Failure> {
+    fn plan(&self, _look: &Look, _run: &Run<'_>) -> Result<Plan<PathBuf>, Failure> {
         let name = &self.name;
         if name.is_empty() {
             return Err(Failure::new("Must provide name to file.absent"));

@@ -8,7 +8,7 @@ use fleet_common::value::{Map, Value};
 use super::owner::{Mode, Resolved, Wanted, make_parents};
 use super::tree::{Entry, Recurse, below};
 use crate::cx::{Act, Look};
-use crate::states::{Applied, Failure, Plan, Report, RunNotes, State};
+use crate::states::{Applied, Failure, Plan, Report, Run, State};
 use crate::system::fs::plain;
 
 args! {
@@ -66,7 +66,7 @@ pub struct Todo {
 impl State for Directory {
     type Todo = Todo;
 
-    fn plan(&self, _look: &Look, notes: &mut RunNotes) -> Result<Plan<Todo>, Failure> {
+    fn plan(&self, _look: &Look, run: &Run<'_>) -> Result<Plan<Todo>, Failure> {
         let name = self.name.trim_end_matches('/');
         if self.name.is_empty() {
             return Err(Failure::new("Must provide name to file.directory"));
@@ -113,7 +113,7 @@ impl State for Directory {
             top.extend(differs);
         }
         if self.clean {
-            self.plan_clean(&path, notes, &mut changes, &mut todo)?;
+            self.plan_clean(&path, run, &mut changes, &mut todo)?;
         }
         if recurse.silent && !changes.is_empty() {
             changes.clear();
@@ -181,8 +181,8 @@ impl Directory {
         differs
     }
 
-    fn plan_clean(&self, path: &Path, notes: &RunNotes, changes: &mut Map, todo: &mut Todo) -> Result<(), Failure> {
-        let kept = super::tree::Kept::new(&notes.kept, self.exclude_pat.as_ref(), path)?;
+    fn plan_clean(&self, path: &Path, run: &Run<'_>, changes: &mut Map, todo: &mut Todo) -> Result<(), Failure> {
+        let kept = super::tree::Kept::new(run.kept, self.exclude_pat.as_ref(), path)?;
         for stray in kept.strays(path)? {
             let removed: Map = [("removed", "Removed due to clean")].into_iter().collect();
             changes.insert(stray.path.display().to_string(), removed);

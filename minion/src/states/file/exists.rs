@@ -21,7 +21,7 @@ pub struct Exists(pub Presence);
 pub struct Missing(pub Presence);
 
 impl OpaqueState for Exists {
-    fn would(&self, _act: &Act, _trigger: Trigger) -> Result<StateResult, Failure> {
+    fn would(&self, _act: &Act, _trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         let name = &self.0.name;
         if name.is_empty() {
             return Err(Failure::new("Must provide name to file.exists"));
@@ -31,7 +31,7 @@ impl OpaqueState for Exists {
         }
         Ok(StateResult::new(Some(true), Report::new(format!("Path {name} exists"))))
     }
-    fn run(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
+    fn run(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         self.would(act, trigger)
     }
     fn watches(&self) -> bool {
@@ -40,7 +40,7 @@ impl OpaqueState for Exists {
 }
 
 impl OpaqueState for Missing {
-    fn would(&self, _act: &Act, _trigger: Trigger) -> Result<StateResult, Failure> {
+    fn would(&self, _act: &Act, _trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         let name = &self.0.name;
         if name.is_empty() {
             return Err(Failure::new("Must provide name to file.missing"));
@@ -50,7 +50,7 @@ impl OpaqueState for Missing {
         }
         Ok(StateResult::new(Some(true), Report::new(format!("Path {name} is missing"))))
     }
-    fn run(&self, act: &Act, trigger: Trigger) -> Result<StateResult, Failure> {
+    fn run(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         self.would(act, trigger)
     }
     fn watches(&self) -> bool {

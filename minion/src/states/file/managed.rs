@@ -10,7 +10,7 @@ use fleet_common::value::{Map, Value};
 use super::owner::{Mode, Resolved, Wanted, make_parents, shown};
 use super::{backup, contents, source};
 use crate::cx::{Act, Look};
-use crate::states::{Applied, Failure, Plan, Report, RunNotes, State};
+use crate::states::{Applied, Failure, Plan, Report, Run, State};
 use crate::system::command::Command;
 use crate::system::fs::{WriteOptions, read_bounded, umask, write_atomic};
 
@@ -96,7 +96,7 @@ pub struct Todo {
 impl State for Managed {
     type Todo = Todo;
 
-    fn plan(&self, look: &Look, notes: &mut RunNotes) -> Result<Plan<Todo>, Failure> {
+    fn plan(&self, look: &Look, run: &Run<'_>) -> Result<Plan<Todo>, Failure> {
         self.check()?;
         let name = &self.name;
         let path = self.target();
@@ -108,7 +108,7 @@ impl State for Managed {
         if now.as_ref().is_some_and(Metadata::is_dir) {
             return Err(Failure::new(format!("Specified target {name} is a directory")));
         }
-        let fetched = self.content(look, notes, now.is_some())?;
+        let fetched = self.content(look, run, now.is_some())?;
         match now {
             None => self.create_plan(path, fetched),
             Some(now) => self.update_plan(path, &now, fetched),
@@ -198,7 +198,7 @@ impl Managed {
         if self.follow_symlinks { std::fs::canonicalize(&path).unwrap_or(path) } else { path }
     }
 
-    fn content(&self, look: &Look, notes: &RunNotes, exists: bool) -> Result<Content, Failure> {
+    fn content(&self, look: &Look, run: &Run<'_>, exists: bool) -> Result<Content, Failure> {
         if exists && !self.replace {
             return Ok(Content { bytes: None, source_mode: None, from_source: false });
         }
@@ -212,7 +212,7 @@ impl Managed {
         let (bytes, source_mode, path, from_source) = match contents::resolve(look, &texts)? {
             Some(bytes) => (bytes, None, self.name.clone(), false),
             None => {
-                match self.source.as_ref().map_or(Ok(None), |source| source::fetch(look, source, &notes.saltenv))? {
+                match self.source.as_ref().map_or(Ok(None), |source| source::fetch(look, source, run.saltenv))? {
                     None => return Ok(Content { bytes: None, source_mode: None, from_source: false }),
                     Some(fetched) => {
                         if let (true, false, Some(hash)) = (fetched.foreign, self.skip_verify, &self.source_hash) {
@@ -227,7 +227,7 @@ impl Managed {
             Some(engine) => {
                 let mut names = self.defaults.clone().unwrap_or_default();
                 names.extend(self.context.clone().unwrap_or_default());
-                source::render(look, engine, bytes, &path, &notes.saltenv, names)?
+                source::render(look, engine, bytes, &path, run.saltenv, names)?
             }
             None => bytes,
         };

@@ -17,6 +17,7 @@ use super::{OpaqueRun, PlannedState, StateFunction, StateModule};
 pub const STATE: StateModule = StateModule {
     name: "file",
     doc: "Files, directories and links as they should be.",
+    reacts: false,
     functions: &[
         StateFunction {
             name: "managed",

@@ -7,7 +7,7 @@ use fleet_common::args;
 
 use super::owner::{Mode, Resolved, Wanted, make_parents};
 use crate::cx::{Act, Look};
-use crate::states::{Applied, Failure, Plan, Report, RunNotes, State};
+use crate::states::{Applied, Failure, Plan, Report, Run, State};
 use crate::system::fs::plain;
 use crate::system::user::Accounts;
 
@@ -47,7 +47,7 @@ pub struct Todo {
 impl State for Symlink {
     type Todo = Todo;
 
-    fn plan(&self, _look: &Look, _notes: &mut RunNotes) -> Result<Plan<Todo>, Failure> {
+    fn plan(&self, _look: &Look, _run: &Run<'_>) -> Result<Plan<Todo>, Failure> {
         let (name, target) = (&self.name, &self.target);
         if name.is_empty() {
             return Err(Failure::new("Must provide name to file.symlink"));
