@@ -9,6 +9,7 @@ pub mod files;
 pub mod foreground;
 pub mod grains;
 pub mod job;
+pub mod highstate;
 pub mod journal;
 pub mod known;
 pub mod listen;

@@ -102,11 +102,20 @@ pub struct Outcome {
     pub value: Value,
     /// The exit status the call leaves; 0 is success.
     pub retcode: i32,
+    /// What was wrong, with places and hints, beside the reference's texts in `value`.
+    pub diagnostics: Vec<crate::diag::Diagnostic>,
+}
+
+impl Outcome {
+    /// A value with the exit status that goes with it.
+    pub fn with_status(value: impl Into<Value>, retcode: i32) -> Self {
+        Self { value: value.into(), retcode, diagnostics: Vec::new() }
+    }
 }
 
 impl<T: Into<Value>> From<T> for Outcome {
     fn from(value: T) -> Self {
-        Self { value: value.into(), retcode: 0 }
+        Self { value: value.into(), retcode: 0, diagnostics: Vec::new() }
     }
 }
 

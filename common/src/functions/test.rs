@@ -142,7 +142,7 @@ pub const MODULE: PureModule = Module {
             args: Retcode::ROWS,
             code: Code::Reads(|_, arguments| {
                 let code = Retcode::bind("test.retcode", arguments)?.code;
-                Ok(Outcome { value: true.into(), retcode: i32::try_from(code).unwrap_or(1) })
+                Ok(Outcome::with_status(true, i32::try_from(code).unwrap_or(1)))
             }),
         },
         Function {

@@ -18,10 +18,10 @@ pub struct Shown {
 
 impl Shown {
     fn value(value: impl Into<Value>) -> Self {
-        Self { outcome: Outcome { value: value.into(), retcode: 0 }, faults: Vec::new() }
+        Self { outcome: Outcome::with_status(value, 0), faults: Vec::new() }
     }
     fn refused(faults: Vec<Fault>, retcode: i32) -> Self {
-        Self { outcome: Outcome { value: texts(&faults), retcode }, faults }
+        Self { outcome: Outcome::with_status(texts(&faults), retcode), faults }
     }
 }
 

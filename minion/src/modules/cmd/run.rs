@@ -150,7 +150,7 @@ pub(super) fn is_typed(arguments: &Arguments) -> bool {
 }
 
 pub(super) fn outcome(value: Value, status: i32, options: &Options) -> Outcome {
-    Outcome { value, retcode: if options.ignore_retcode { 0 } else { status } }
+    Outcome::with_status(value, if options.ignore_retcode { 0 } else { status })
 }
 
 /// Runs a command (a line or a list of words) to its end.

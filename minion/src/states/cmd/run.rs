@@ -74,10 +74,18 @@ impl OpaqueState for Always {
 
 impl OpaqueState for OnWatch {
     fn would(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
-        if matches!(trigger, Trigger::Watch(_)) { self.0.would(act) } else { Ok(StateResult::new(Some(true), Report::default())) }
+        if matches!(trigger, Trigger::Watch(_)) {
+            self.0.would(act)
+        } else {
+            Ok(StateResult::new(Some(true), Report::default()))
+        }
     }
     fn run(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
-        if matches!(trigger, Trigger::Watch(_)) { self.0.run(act) } else { Ok(StateResult::new(Some(true), Report::default())) }
+        if matches!(trigger, Trigger::Watch(_)) {
+            self.0.run(act)
+        } else {
+            Ok(StateResult::new(Some(true), Report::default()))
+        }
     }
 }
 

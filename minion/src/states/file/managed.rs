@@ -211,17 +211,15 @@ impl Managed {
         };
         let (bytes, source_mode, path, from_source) = match contents::resolve(look, &texts)? {
             Some(bytes) => (bytes, None, self.name.clone(), false),
-            None => {
-                match self.source.as_ref().map_or(Ok(None), |source| source::fetch(look, source, run.saltenv))? {
-                    None => return Ok(Content { bytes: None, source_mode: None, from_source: false }),
-                    Some(fetched) => {
-                        if let (true, false, Some(hash)) = (fetched.foreign, self.skip_verify, &self.source_hash) {
-                            source::verify(&self.name, &fetched.bytes, hash)?;
-                        }
-                        (fetched.bytes, fetched.mode, fetched.path, true)
+            None => match self.source.as_ref().map_or(Ok(None), |source| source::fetch(look, source, run.saltenv))? {
+                None => return Ok(Content { bytes: None, source_mode: None, from_source: false }),
+                Some(fetched) => {
+                    if let (true, false, Some(hash)) = (fetched.foreign, self.skip_verify, &self.source_hash) {
+                        source::verify(&self.name, &fetched.bytes, hash)?;
                     }
+                    (fetched.bytes, fetched.mode, fetched.path, true)
                 }
-            }
+            },
         };
         let bytes = match &self.template {
             Some(engine) => {

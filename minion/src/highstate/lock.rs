@@ -1,0 +1,104 @@
+//! One state run at a time: a lock on a file in the cache directory, taken by daemon workers and `saltcall` alike.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::system::fs::plain;
+
+/// The lock could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another run holds it. The text is the reference's.
+    #[error("The function \"{function}\" is running as PID {pid} and was started at {started} with jid {jid}")]
+    Busy {
+        /// The running function.
+        function: String,
+        /// Its process.
+        pid: String,
+        /// When it started.
+        started: String,
+        /// Its job.
+        jid: String,
+    },
+    /// The file could not be used.
+    #[error("the state run lock {path} cannot be used: {why}")]
+    Unusable {
+        /// The lock file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// The held lock; dropping it (or the end of the process) frees it.
+pub struct RunLock {
+    _file: File,
+}
+
+impl RunLock {
+    /// Takes the lock, waiting for it when `queue` is set. What holds it is written into the file for others to name.
+    pub fn take(cache_dir: &Path, function: &str, jid: Option<&str>, queue: bool) -> Result<Self, LockError> {
+        let path = cache_dir.join("state_run.lock");
+        let unusable = |why: String| LockError::Unusable { path: path.display().to_string(), why };
+        std::fs::create_dir_all(cache_dir).map_err(|error| unusable(plain(&error)))?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| unusable(plain(&error)))?;
+        let how = if queue { FlockOperation::LockExclusive } else { FlockOperation::NonBlockingLockExclusive };
+        match flock(&file, how) {
+            Ok(()) => {}
+            Err(error) if error == rustix::io::Errno::WOULDBLOCK => return Err(held(&mut file)),
+            Err(error) => return Err(unusable(error.to_string())),
+        }
+        let now = jiff::Zoned::now();
+        let started = now.strftime("%Y, %b %d %H:%M:%S.%f");
+        let text = format!("{}\n{}\n{}\n{}\n", function, std::process::id(), started, jid.unwrap_or("req"));
+        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
+        written.map_err(|error| unusable(plain(&error)))?;
+        Ok(Self { _file: file })
+    }
+
+    /// Who holds the lock now, worded as `state.running` words it; nothing when it is free.
+    pub fn holder(cache_dir: &Path) -> Option<String> {
+        let mut file = File::open(cache_dir.join("state_run.lock")).ok()?;
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => None,
+            Err(_) => Some(held(&mut file).to_string()),
+        }
+    }
+}
+
+fn held(file: &mut File) -> LockError {
+    let mut text = String::new();
+    let _ = file.take(4096).read_to_string(&mut text);
+    let mut lines = text.lines().map(str::to_owned);
+    let mut next = || lines.next().unwrap_or_else(|| "?".to_owned());
+    LockError::Busy { function: next(), pid: next(), started: next(), jid: next() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_is_refused_and_told_who_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = RunLock::take(dir.path(), "state.apply", Some("20261120000000000000"), false).unwrap();
+        let second = RunLock::take(dir.path(), "state.apply", None, false);
+        let text = second.err().unwrap().to_string();
+        assert!(text.contains("\"state.apply\" is running as PID") && text.contains("20261120000000000000"), "{text}");
+        assert!(RunLock::holder(dir.path()).is_some());
+        drop(first);
+        assert!(RunLock::holder(dir.path()).is_none());
+        assert!(RunLock::take(dir.path(), "state.apply", None, false).is_ok());
+    }
+}

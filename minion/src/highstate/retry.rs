@@ -1,0 +1,71 @@
+//! `retry`: calling a state again until its result is as wanted.
+
+use std::time::Duration;
+
+use fleet_common::call::FromValue;
+use fleet_common::value::Value;
+
+/// How often and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retry {
+    /// Calls at most, from 1.
+    pub attempts: u32,
+    /// The result that ends it.
+    pub until: Option<bool>,
+    /// Seconds between calls.
+    pub interval: u64,
+    /// A random part of the pause, in seconds.
+    pub splay: u64,
+}
+
+impl Retry {
+    /// Reads the option: `True`, or a mapping (or list of mappings) of `attempts`, `until`, `interval`, `splay`.
+    /// What is of the wrong kind keeps its default, said as a warning.
+    pub fn parse(option: &Value) -> (Option<Self>, Vec<String>) {
+        let mut retry = Self { attempts: 2, until: Some(true), interval: 30, splay: 0 };
+        let mut warnings = Vec::new();
+        let entries = match option {
+            Value::Bool(true) => return (Some(retry), warnings),
+            Value::Map(map) => vec![map],
+            Value::List(items) => items.iter().filter_map(Value::as_map).collect(),
+            _ => {
+                if option.truthy() {
+                    warnings.push("State is set to retry, but a valid dict for retry configuration was not found.  Using retry defaults".to_owned());
+                    return (Some(retry), warnings);
+                }
+                return (None, warnings);
+            }
+        };
+        for (key, value) in entries.into_iter().flatten() {
+            let number = || i64::from_value(value.clone()).ok().and_then(|number| u64::try_from(number).ok());
+            match key.as_str() {
+                Some("attempts") => retry.attempts = number().map_or(retry.attempts, |n| n.clamp(1, 10_000) as u32),
+                Some("interval") => retry.interval = number().unwrap_or(retry.interval),
+                Some("splay") => retry.splay = number().unwrap_or(0),
+                Some("until") => retry.until = value.as_bool(),
+                _ => warnings.push(format!("retry has no option {key:?}")),
+            }
+        }
+        (Some(retry), warnings)
+    }
+
+    /// The pause before the next call; `random` is any number.
+    pub fn pause(&self, random: u64) -> Duration {
+        Duration::from_secs(self.interval + if self.splay > 0 { random % (self.splay + 1) } else { 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_common::value::Map;
+
+    #[test]
+    fn defaults_and_settings() {
+        assert_eq!(Retry::parse(&Value::Bool(true)).0.map(|retry| (retry.attempts, retry.interval)), Some((2, 30)));
+        let map: Map = [("attempts", 5), ("interval", 0)].into_iter().collect();
+        let (retry, warnings) = Retry::parse(&Value::Map(map));
+        assert_eq!((retry.map(|retry| retry.attempts), warnings.len()), (Some(5), 0));
+        assert_eq!(Retry::parse(&Value::Bool(false)).0, None);
+    }
+}

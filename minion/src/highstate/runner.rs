@@ -1,0 +1,231 @@
+//! The minion's [`ChunkRunner`]: binds a chunk to its state, asks the guards, retries, and shapes the outcome.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use fleet_common::call::{ArgError, Facts};
+use fleet_common::state::{Chunk, ChunkResult, ChunkRunner, Invocation, Mode, Outcome, is_option};
+use fleet_common::value::{Map, Value};
+
+use super::guards::{Guard, check_failed, guarded};
+use super::retry::Retry;
+use crate::cx::Act;
+use crate::states::{AnyState, Run, RunNotes, STATES, StateFunction, StateResult, States, bind};
+
+/// Runs chunks on this machine.
+pub struct MinionRunner<'a> {
+    act: &'a Act,
+    states: States,
+    notes: Mutex<RunNotes>,
+    done: AtomicU32,
+    chunks: &'a [Chunk],
+}
+
+impl<'a> MinionRunner<'a> {
+    /// A runner for one run over these chunks.
+    pub fn new(act: &'a Act, chunks: &'a [Chunk]) -> Self {
+        let notes = Mutex::new(RunNotes::default());
+        Self { act, states: States::new(STATES), notes, done: AtomicU32::new(0), chunks }
+    }
+
+    fn bound(&self, chunk: &Chunk) -> Result<(&'static StateFunction, Box<dyn AnyState>), Outcome> {
+        let Some(function) = self.states.find(&chunk.state, &chunk.fun) else {
+            return Err(Outcome::failed(self.unknown(chunk)));
+        };
+        let mut arguments = Map::new();
+        arguments.insert("name", chunk.name.as_str());
+        for (key, value) in &chunk.data {
+            let Some(key) = key.as_str() else { continue };
+            if key != "name" && (!is_option(key) || function.args.iter().any(|row| row.name == key)) {
+                arguments.insert(key, value.clone());
+            }
+        }
+        let name = format!("{}.{}", chunk.state, chunk.fun);
+        match bind(function, &name, arguments) {
+            Ok(state) => Ok((function, state)),
+            Err(ArgError::Missing { name: argument, .. }) => {
+                Err(Outcome::failed(format!("Missing parameter {argument} for state {name}\n")))
+            }
+            Err(error) => Err(Outcome::failed(self.placed(chunk, &error.to_string()))),
+        }
+    }
+
+    fn unknown(&self, chunk: &Chunk) -> String {
+        let name = format!("{}.{}", chunk.state, chunk.fun);
+        let hint = self.states.suggestion(&chunk.state, &chunk.fun);
+        let hint = hint.map_or_else(String::new, |hint| format!(" Did you mean '{hint}'?"));
+        self.placed(
+            chunk,
+            &format!("State '{name}' was not found in SLS '{}'.{hint}", chunk.sls.as_deref().unwrap_or("None")),
+        )
+    }
+
+    /// A text with the place of the declaration, where there is one.
+    fn placed(&self, chunk: &Chunk, text: &str) -> String {
+        let place = chunk.spot.place();
+        if place.line == 0 { text.to_owned() } else { format!("{text}\n({place})") }
+    }
+
+    /// The paths that file states required by this chunk put in place: `clean` leaves them.
+    fn kept(&self, chunk: &Chunk) -> Vec<PathBuf> {
+        if !chunk.get("clean").is_some_and(Value::truthy) {
+            return Vec::new();
+        }
+        let required = chunk.get("require").and_then(Value::as_list).unwrap_or_default();
+        let wanted: Vec<(&str, &str)> = required
+            .iter()
+            .filter_map(|entry| entry.as_map()?.iter().next())
+            .filter_map(|(kind, name)| Some((kind.as_str()?, name.as_str()?)))
+            .collect();
+        let meant = |other: &&Chunk| {
+            let here = other.state == "file" && !std::ptr::eq(*other, chunk);
+            here && wanted.iter().any(|(kind, name)| match *kind {
+                "file" => *name == other.id || *name == other.name,
+                "sls" => other.sls.as_deref() == Some(*name),
+                _ => false,
+            })
+        };
+        // A directory keeps what states that require it put into it, too.
+        let requires_this = |other: &&Chunk| {
+            other.state == "file"
+                && other.get("require").and_then(Value::as_list).unwrap_or_default().iter().any(|entry| {
+                    entry.get("file").and_then(Value::as_str).is_some_and(|name| name == chunk.id || name == chunk.name)
+                })
+        };
+        self.chunks
+            .iter()
+            .filter(|other| meant(other) || requires_this(other))
+            .map(|other| PathBuf::from(&other.name))
+            .collect()
+    }
+
+    fn turn(&self, invocation: &Invocation<'_>, state: &dyn AnyState) -> StateResult {
+        let chunk = invocation.chunk;
+        let dry = invocation.mode == Mode::Dry;
+        if let Some(watched) = &invocation.watch {
+            let changed: Vec<String> = watched.iter().map(|chunk| format!("{}: {}", chunk.state, chunk.id)).collect();
+            if let Some(result) = state.watch(self.act, &changed, dry) {
+                return result;
+            }
+        }
+        let kept = self.kept(chunk);
+        let run = Run::new(chunk.env.as_deref().unwrap_or("base"), &kept, &self.notes);
+        state.turn(self.act, &run, dry)
+    }
+
+    fn once(&self, invocation: &Invocation<'_>, function: &StateFunction, state: &dyn AnyState) -> Outcome {
+        let chunk = invocation.chunk;
+        match guarded(self.act, chunk) {
+            Guard::Run => {}
+            Guard::Skip(text) => return Outcome { skip_watch: true, ..Outcome::new(Some(true), text) },
+            Guard::Failed(text) => return Outcome::failed(self.placed(chunk, &text)),
+        }
+        let StateResult { result, report, warnings } = self.turn(invocation, state);
+        let mut outcome = Outcome { changes: report.changes, warnings, ..Outcome::new(result, report.comment) };
+        let own = function.args.iter().any(|row| row.name == "check_cmd");
+        if let Some(commands) = chunk.get("check_cmd").filter(|_| !own) {
+            let failed = check_failed(self.act, chunk, commands);
+            outcome.result = Some(!failed);
+            let end = if failed { "failed" } else { "succeeded" };
+            outcome.comment = format!("check_cmd determined the state {end}");
+        }
+        outcome
+    }
+
+    /// What a chunk asks to happen after it: new grains, a new pillar, an event.
+    fn afterwards(&self, chunk: &Chunk, outcome: &mut Outcome) {
+        let asked = |option: &str| chunk.get(option).is_some_and(Value::truthy);
+        if asked("reload_grains") {
+            match self.act.daemon().refresh_grains() {
+                Ok(grains) => self.act.set_grains(grains),
+                Err(error) => outcome.warnings.push(format!("reload_grains: {error}")),
+            }
+        }
+        if asked("reload_pillar") {
+            match self.act.daemon().refresh_pillar(None, None, &Map::new()) {
+                Ok(pillar) => self.act.set_pillar(pillar),
+                Err(error) => outcome.warnings.push(format!("reload_pillar: {error}")),
+            }
+        }
+        if asked("fire_event") {
+            let own = chunk.get("fire_event").and_then(Value::as_str);
+            let tag = own.map_or_else(|| format!("state_result/{}/{}", self.act.id(), chunk.id), str::to_owned);
+            let data = Map::from_iter([
+                ("id", Value::from(chunk.id.as_str())),
+                ("name", Value::from(chunk.name.as_str())),
+                ("result", outcome.result.map_or(Value::Null, Value::Bool)),
+                ("comment", Value::from(outcome.comment.as_str())),
+                ("changes", Value::Map(outcome.changes.clone())),
+            ]);
+            if let Err(error) = self.act.daemon().fire_event(&tag, &Value::Map(data)) {
+                outcome.warnings.push(format!("fire_event: {error}"));
+            }
+        }
+    }
+
+    fn with_retries(&self, invocation: &Invocation<'_>, function: &StateFunction, state: &dyn AnyState) -> Outcome {
+        let (retry, warnings) = invocation.chunk.get("retry").map_or((None, Vec::new()), Retry::parse);
+        // What would change will not change by waiting.
+        let retry = retry.filter(|_| invocation.mode == Mode::Real);
+        let mut outcome = self.once(invocation, function, state);
+        if let Some(retry) = retry {
+            let mut told = String::new();
+            let mut changes = outcome.changes.clone();
+            while outcome.result != retry.until && outcome.attempts < retry.attempts {
+                told.push_str(&attempt(outcome.attempts, &outcome));
+                std::thread::sleep(
+                    retry.pause(u64::from(std::process::id()).wrapping_mul(u64::from(outcome.attempts))),
+                );
+                let attempts = outcome.attempts + 1;
+                outcome = Outcome { attempts, ..self.once(invocation, function, state) };
+                changes.extend(outcome.changes.clone());
+            }
+            outcome.changes = changes;
+            outcome.comment = told + &outcome.comment;
+        }
+        outcome.warnings.extend(warnings);
+        outcome
+    }
+}
+
+/// What the comment says of a call that is followed by another.
+fn attempt(number: u32, outcome: &Outcome) -> String {
+    let result = match outcome.result {
+        Some(true) => "True",
+        Some(false) => "False",
+        None => "None",
+    };
+    format!(
+        "Attempt {number}: Returned a result of \"{result}\", with the following comment: \"{}\"\n",
+        outcome.comment
+    )
+}
+
+impl ChunkRunner for MinionRunner<'_> {
+    fn run(&self, invocation: &Invocation<'_>) -> Outcome {
+        let (started, clock) = (jiff::Zoned::now(), Instant::now());
+        let mut outcome = match self.bound(invocation.chunk) {
+            Err(outcome) => outcome,
+            Ok((function, state)) => self.with_retries(invocation, function, state.as_ref()),
+        };
+        if invocation.mode == Mode::Real {
+            self.afterwards(invocation.chunk, &mut outcome);
+        }
+        let milliseconds = (clock.elapsed().as_secs_f64() * 1_000_000.0).round() / 1000.0;
+        outcome.extra.insert("start_time", started.strftime("%H:%M:%S.%6f").to_string());
+        outcome.extra.insert("duration", milliseconds);
+        outcome
+    }
+
+    fn has_mod_watch(&self, state: &str) -> bool {
+        self.states.reacts(state)
+    }
+
+    fn finished(&self, result: &ChunkResult, total: usize) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let total = u32::try_from(total).unwrap_or(u32::MAX);
+        self.act.daemon().chunk_done(done, total, &result.tag, &result.to_value());
+    }
+}

@@ -1,0 +1,151 @@
+//! What all `state.*` functions do before and after their own part: lock, pillar, compile, run.
+
+use std::sync::Arc;
+
+use fleet_common::call::{CallResult, Facts, Outcome};
+use fleet_common::files::FileSource;
+use fleet_common::state::show::sls_names;
+use fleet_common::state::{Chunk, Context, Exclude, Fault, High, Options, RunOptions, low, run, texts};
+use fleet_common::value::{Map, Value};
+
+use crate::cx::{Act, Look};
+use crate::highstate::{MinionRunner, RunLock};
+
+/// How a call wants its run.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// The function, for the lock.
+    pub function: &'static str,
+    /// Dry run; `None`: as configured.
+    pub test: Option<bool>,
+    /// Wait for another run instead of refusing.
+    pub queue: bool,
+    /// Do not mind another run.
+    pub concurrent: bool,
+    /// Environment of states.
+    pub saltenv: Option<String>,
+    /// Environment of pillar.
+    pub pillarenv: Option<String>,
+    /// Pillar data over that of the master.
+    pub pillar: Map,
+    /// SLS files and IDs to leave out.
+    pub exclude: Value,
+    /// Only this ID and what it requires.
+    pub only: Option<String>,
+}
+
+/// A refusal before anything ran: texts, as the reference returns them.
+pub fn refused(lines: impl IntoIterator<Item = impl Into<Value>>, retcode: i32) -> Outcome {
+    Outcome { value: lines.into_iter().collect(), retcode, ..Outcome::default() }
+}
+
+/// Takes the lock, fetches the pillar, lets `compile` make high data, and runs it.
+pub fn run_states(
+    act: &Act,
+    wish: &Wish,
+    compile: impl FnOnce(&Context<'_>) -> Result<(High, Vec<Fault>), Outcome>,
+) -> CallResult {
+    let jid = act.jid().map(|jid| jid.as_str().to_owned());
+    let lock = match RunLock::take(act.cache_dir(), wish.function, jid.as_deref(), wish.queue) {
+        Ok(lock) => Some(lock),
+        Err(_) if wish.concurrent => None,
+        Err(error) => return Ok(refused([error.to_string()], 1)),
+    };
+    if let Err(refusal) = fetch_pillar(act, wish) {
+        return Ok(refusal);
+    }
+    let outcome = with_context(act.look(), wish.saltenv.as_deref(), |context| {
+        let (mut high, faults) = match compile(context) {
+            Ok(compiled) => compiled,
+            Err(outcome) => return outcome,
+        };
+        high.excludes.extend(excludes(&wish.exclude));
+        match low(&context.options, high, faults) {
+            Err(faults) => failed(&faults),
+            Ok(chunks) => run_chunks(act, wish, &chunks),
+        }
+    });
+    if lock.is_some() && outcome.retcode != 1 {
+        sync_files(act);
+    }
+    drop(lock);
+    Ok(outcome)
+}
+
+/// The texts of faults as the return, the faults themselves as diagnostics.
+pub fn failed(faults: &[Fault]) -> Outcome {
+    let diagnostics = faults.iter().map(|fault| fault.diagnostic.clone()).collect();
+    Outcome { value: texts(faults), retcode: 1, diagnostics }
+}
+
+/// Runs chunks and shapes the return.
+pub fn run_chunks(act: &Act, wish: &Wish, chunks: &[Chunk]) -> Outcome {
+    let opts = act.opts();
+    let flag = |key: &str| opts.get(key).is_some_and(Value::truthy);
+    let options = RunOptions {
+        test: wish.test.unwrap_or_else(|| flag("test")),
+        failhard: flag("failhard"),
+        only: wish.only.clone(),
+        ..RunOptions::default()
+    };
+    let runner = MinionRunner::new(act, chunks);
+    let report = run(&runner, chunks, &options);
+    Outcome { value: report.to_value(), retcode: report.retcode(), ..Outcome::default() }
+}
+
+/// Lets `with` compile: with the tree, facts and settings of this minion.
+pub fn with_context<T>(look: &Look, saltenv: Option<&str>, with: impl FnOnce(&Context<'_>) -> T) -> T {
+    let files: Arc<dyn FileSource> = look.file_source();
+    let mut options = Options::from_opts(&look.opts());
+    if let Some(saltenv) = saltenv {
+        options.saltenv = Some(saltenv.to_owned());
+    }
+    let renderer = look.renderer().clone();
+    let context = Context::new(&renderer, &*files, Arc::new(look.clone()) as Arc<dyn Facts>, options);
+    with(&context)
+}
+
+/// The pillar of this run. Without a valid one nothing may run.
+fn fetch_pillar(act: &Act, wish: &Wish) -> Result<(), Outcome> {
+    match act.daemon().refresh_pillar(wish.saltenv.as_deref(), wish.pillarenv.as_deref(), &wish.pillar) {
+        Ok(pillar) => {
+            act.set_pillar(pillar);
+            Ok(())
+        }
+        Err(error) => {
+            let lines = ["Pillar failed to render with the following messages:".to_owned(), error.to_string()];
+            Err(refused(lines, 1))
+        }
+    }
+}
+
+/// `exclude=`: SLS names by text, or a list of `{sls: …}` and `{id: …}`.
+fn excludes(exclude: &Value) -> Vec<Exclude> {
+    match exclude {
+        Value::Str(_) => sls_names(exclude).into_iter().map(Exclude::Sls).collect(),
+        Value::List(items) => items
+            .iter()
+            .flat_map(|item| match item {
+                Value::Map(map) => map
+                    .iter()
+                    .filter_map(|(kind, name)| match (kind.as_str()?, name.as_str()?) {
+                        ("id", name) => Some(Exclude::Id(name.to_owned())),
+                        ("sls", name) => Some(Exclude::Sls(name.to_owned())),
+                        _ => None,
+                    })
+                    .collect::<Vec<_>>(),
+                other => excludes(other),
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What states wrote is on disk before the run is reported: one sync of the root file system.
+fn sync_files(act: &Act) {
+    if let Ok(folder) = std::fs::File::open("/")
+        && let Err(error) = rustix::fs::syncfs(&folder)
+    {
+        tracing::warn!(minion = act.id(), %error, "file system could not be synced after a state run");
+    }
+}
