@@ -44,12 +44,22 @@ fn entry<'v>(map: &'v super::Map, part: &str) -> Option<&'v Value> {
 
 fn item<'v>(items: &'v [Value], part: &str) -> Option<&'v Value> {
     let maps = || items.iter().filter_map(Value::as_map);
-    let Ok(index) = part.trim().parse::<i64>() else { return maps().find_map(|map| map.get(part)) };
+    let Some(index) = index(part) else { return maps().find_map(|map| map.get(part)) };
     let key = Value::Int(index);
     maps().find_map(|map| map.get_value(&key)).or_else(|| {
         let from_start = if index < 0 { index.checked_add(i64::try_from(items.len()).ok()?)? } else { index };
         items.get(usize::try_from(from_start).ok()?)
     })
+}
+
+/// An index as Python's `int()` reads it: blanks around it and single underscores between digits do not count.
+fn index(part: &str) -> Option<i64> {
+    let part = part.trim();
+    let digits = part.strip_prefix(['-', '+']).unwrap_or(part);
+    if digits.starts_with('_') || digits.ends_with('_') || digits.contains("__") {
+        return None;
+    }
+    part.replace('_', "").parse().ok()
 }
 
 #[cfg(test)]
@@ -61,6 +71,8 @@ mod tests {
         let data = yaml::load("a:\n  b: [x, {c: 1}, {2: two}]\n  1: one\n  false: yes\n", "t").unwrap().value;
         let get = |path: &str| traverse(&data, path, ":").cloned();
         assert_eq!(get("a:b:0"), Some(Value::from("x")));
+        assert_eq!(get("a:b:0_1"), get("a:b:1"));
+        assert_eq!(get("a:b:é"), None);
         assert_eq!(get("a:b:-3"), Some(Value::from("x")));
         assert_eq!(get("a:b:c"), Some(Value::Int(1)));
         assert_eq!(get("a:b:2"), Some(Value::from("two")));
