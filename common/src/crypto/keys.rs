@@ -211,7 +211,7 @@ pub(super) fn keep_public(key: &SigningKey, path: &Path) -> Result<(), Diagnosti
 }
 
 fn load_or_create(path: &Path, label: Label) -> Result<Zeroizing<[u8; 32]>, Diagnostic> {
-    let parse = |text: &str| pem::decode(label, text).map_err(|error| keyfile::about(path, error.to_string()));
+    let parse = |text: &str| pem::decode(label, text).map_err(|error| unusable(path, text, &error));
     if let Some(text) = keyfile::read_secret(path)? {
         return parse(&text);
     }
@@ -224,6 +224,13 @@ fn load_or_create(path: &Path, label: Label) -> Result<Zeroizing<[u8; 32]>, Diag
         Some(text) => parse(&text),
         None => Err(keyfile::about(path, "the key file appeared and vanished while it was made")),
     }
+}
+
+fn unusable(path: &Path, text: &str, error: &PemError) -> Diagnostic {
+    let fault = keyfile::about(path, error.to_string());
+    // The reference's keys are RSA, in either of these forms.
+    let rsa = text.contains("BEGIN RSA PRIVATE KEY") || *error == PemError::Kind;
+    if rsa { fault.help("keys of Salt are not taken over: move it away, and a new key is made") } else { fault }
 }
 
 #[cfg(test)]
@@ -262,10 +269,34 @@ mod tests {
         assert!(!key.public().verify(b"m", &signature[..63]));
     }
 
+    /// The key pair of RFC 8410, and the digest `openssl pkey -pubin -outform der | sha256sum` prints for it.
+    #[test]
+    fn keys_are_those_of_rfc_8410_and_openssl() {
+        let private = "-----BEGIN PRIVATE KEY-----\n\
+            MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+            -----END PRIVATE KEY-----\n";
+        let public = "-----BEGIN PUBLIC KEY-----\n\
+            MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+            -----END PUBLIC KEY-----\n";
+        let dir = tempfile::tempdir().unwrap();
+        keyfile::create(&dir.path().join("minion.pem"), private, keyfile::SECRET).unwrap();
+        let identity = Identity::load_or_create(dir.path()).unwrap();
+        assert_eq!(identity.public().to_pem(), public);
+        let finger = "a1:e9:15:60:54:e0:4f:ac:89:9a:e9:f2:75:13:2c:dc:07:a5:db:c4:ea:2c:2a:d3:a1:ff:c6:e0:d2:53:68:1f";
+        assert_eq!(identity.fingerprint().to_string(), finger);
+    }
+
+    #[test]
+    fn an_rsa_key_of_the_reference_is_explained() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\n";
+        keyfile::create(&dir.path().join("minion.pem"), text, keyfile::SECRET).unwrap();
+        assert!(Identity::load_or_create(dir.path()).unwrap_err().to_string().contains("move it away"));
+    }
+
     #[test]
     fn a_broken_key_file_is_named() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("minion.pub"), "x").unwrap();
         let path = dir.path().join("x.pub");
         std::fs::write(&path, "nonsense").unwrap();
         assert!(PublicKey::load(&path).unwrap_err().to_string().contains("x.pub: it is not a PEM document"));

@@ -54,7 +54,28 @@ async fn measure() -> Result<(), ChannelError> {
         values.sort_by(f64::total_cmp);
         println!("{name:32} {:10.0}   (of {:.0} to {:.0})", values[RUNS / 2], values[0], values[RUNS - 1]);
     }
+    println!("{:32} {:10.1}", "KiB of an idle session, both sides", idle(&world, 2_000).await?);
     Ok(())
+}
+
+/// Memory of sessions that have asked once and wait: growth of the resident set, in KiB for each.
+async fn idle(world: &World, count: u32) -> Result<f64, ChannelError> {
+    let before = resident();
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let (client, sender, receiver) = world.session().await?;
+        tokio::spawn(serve(sender, receiver));
+        client.call(Request::Options {}).await?;
+        clients.push(client);
+    }
+    Ok((resident() - before) / f64::from(count))
+}
+
+/// The resident set of this process, in KiB.
+fn resident() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().unwrap_or(0.0)
 }
 
 struct World {
