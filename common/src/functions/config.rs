@@ -100,21 +100,21 @@ fn get(facts: &dyn Facts, arguments: Arguments) -> CallResult {
         return Err(CallError::Unsupported("config.get with merge".to_owned()));
     }
     let (key, delimiter) = (&wanted.key, &wanted.delimiter);
-    if !wanted.omit_opts {
-        if let Some(value) = path::in_map(&facts.opts(), key, delimiter) {
-            return Ok(value.clone().into());
-        }
+    if !wanted.omit_opts
+        && let Some(value) = path::in_map(&facts.opts(), key, delimiter)
+    {
+        return Ok(value.clone().into());
     }
-    if !wanted.omit_grains {
-        if let Some(value) = path::in_map(&facts.grains(), key, delimiter) {
-            return Ok(value.clone().into());
-        }
+    if !wanted.omit_grains
+        && let Some(value) = path::in_map(&facts.grains(), key, delimiter)
+    {
+        return Ok(value.clone().into());
     }
     let pillar = facts.pillar();
-    if !wanted.omit_pillar {
-        if let Some(value) = path::in_map(&pillar, key, delimiter) {
-            return Ok(value.clone().into());
-        }
+    if !wanted.omit_pillar
+        && let Some(value) = path::in_map(&pillar, key, delimiter)
+    {
+        return Ok(value.clone().into());
     }
     if !wanted.omit_master {
         let master = pillar.get("master").and_then(Value::as_map);

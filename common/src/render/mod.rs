@@ -3,15 +3,20 @@
 //! Pure: files come through [`crate::files::FileSource`], all else through [`crate::call::Facts`].
 
 mod jinja;
+mod origins;
+pub mod pipe;
 mod renderer;
+mod stages;
 
 use std::sync::Arc;
 
+pub use origins::Origins;
 pub use renderer::Renderer;
 
 use crate::call::Facts;
+use crate::diag::Place;
 use crate::value::{Map, Value};
-use crate::yaml::Marks;
+use crate::yaml::{Mark, Marks};
 
 /// What bounds one render.
 #[derive(Debug, Clone)]
@@ -65,4 +70,13 @@ pub struct Sls {
     pub marks: Marks,
     /// The text of the last stage before it became data.
     pub rendered: String,
+    /// Where `rendered` came from.
+    pub origins: Origins,
+}
+
+impl Sls {
+    /// The place in the source of a mark in the rendered text.
+    pub fn place(&self, mark: Mark) -> Option<Place> {
+        self.origins.place(&self.rendered, mark.line, mark.column)
+    }
 }

@@ -247,21 +247,21 @@ fn loop_changed(_: &mut Run<'_>, receiver: &Val, arguments: &mut Arguments) -> R
 }
 
 fn cycler_next(_: &mut Run<'_>, receiver: &Val, _: &mut Arguments) -> Res {
-    if let Val::Object(object) = receiver {
-        if let Object::Cycler(items, place) = &**object {
-            let index = place.get();
-            place.set((index + 1) % items.len());
-            return Ok(items[index].clone());
-        }
+    if let Val::Object(object) = receiver
+        && let Object::Cycler(items, place) = &**object
+    {
+        let index = place.get();
+        place.set((index + 1) % items.len());
+        return Ok(items[index].clone());
     }
     Ok(Val::None)
 }
 
 fn cycler_reset(_: &mut Run<'_>, receiver: &Val, _: &mut Arguments) -> Res {
-    if let Val::Object(object) = receiver {
-        if let Object::Cycler(_, place) = &**object {
-            place.set(0);
-        }
+    if let Val::Object(object) = receiver
+        && let Object::Cycler(_, place) = &**object
+    {
+        place.set(0);
     }
     Ok(Val::None)
 }

@@ -60,10 +60,10 @@ impl Blocks {
         let Some((Token::Ident(name), _)) = tag.first() else {
             return Err(Fault::syntax("tag name expected"));
         };
-        if let Some(open) = self.open.last_mut() {
-            if let Some(index) = open.ends.iter().position(|end| end == name) {
-                return self.follow(index, tag);
-            }
+        if let Some(open) = self.open.last_mut()
+            && let Some(index) = open.ends.iter().position(|end| end == name)
+        {
+            return self.follow(index, tag);
         }
         if SINGLE.contains(name) {
             return Ok(());

@@ -5,28 +5,27 @@ use minijinja::syntax::SyntaxConfig;
 use super::interpret::{Engine, Run, Syntax};
 use super::variables::Variables;
 use crate::diag::Diagnostic;
-use crate::render::{Scope, Template};
+use crate::render::{Origins, Scope, Template};
 use crate::value::{Map, Value};
 
-/// Renders a template to text.
+/// Renders a template to text; says where each part of it came from.
 pub(in crate::render) fn render(
     engine: &Engine,
     scope: &Scope,
     template: &Template<'_>,
-) -> Result<String, Box<Diagnostic>> {
+) -> Result<(String, Origins), Box<Diagnostic>> {
     let syntax = syntax(&scope.facts.opts(), template.sls.is_some())?;
     let main = engine.main(template.path, template.text, &syntax);
     let main = main.map_err(|fault| Box::new(fault.into_diagnostic()))?;
     let variables = Variables::new(scope, template);
     let mut out = String::new();
-    Run::new(engine, scope, variables, syntax, main)
-        .main(&mut out)
-        .map_err(|fault| Box::new(fault.into_diagnostic()))?;
+    let mut run = Run::new(engine, scope, variables, syntax, main);
+    run.main(&mut out).map_err(|fault| Box::new(fault.into_diagnostic()))?;
     // The parser drops one last line break; the reference puts it back.
     if template.text.ends_with('\n') {
         out.push('\n');
     }
-    Ok(out)
+    Ok((out, run.origins))
 }
 
 /// Delimiters and white space handling: `jinja_sls_env` for SLS, `jinja_env` for other files.

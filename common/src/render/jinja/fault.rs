@@ -82,10 +82,6 @@ impl Fault {
     pub fn kind(&self) -> FaultKind {
         self.0.kind
     }
-    /// What is wrong.
-    pub fn message(&self) -> &str {
-        &self.0.message
-    }
     /// Adds where it happened, unless a place nearer to it is known.
     #[must_use]
     pub fn at(mut self, template: &Compiled, at: At) -> Self {

@@ -42,7 +42,7 @@ pub(super) fn format(template: &str, value: &Val) -> Res {
                 _ => {}
             }
         }
-        let mut star = |next: &mut std::slice::Iter<'_, Val>| next.next().and_then(Val::as_int).unwrap_or(0);
+        let star = |next: &mut std::slice::Iter<'_, Val>| next.next().and_then(Val::as_int).unwrap_or(0);
         spec.width = match chars.next_if_eq(&'*') {
             Some(_) => star(&mut next).unsigned_abs() as usize,
             None => number(&mut chars),

@@ -126,35 +126,33 @@ impl<'s> Lowering<'s> {
     }
 
     fn set(&mut self, row: &ast::Set<'_>) -> Res<Statement> {
-        if let ast::Expr::Var(name) = &row.target {
-            if name.id == marks::DO {
-                return Ok(Statement::Do(self.expression(&row.expr)?));
-            }
+        if let ast::Expr::Var(name) = &row.target
+            && name.id == marks::DO
+        {
+            return Ok(Statement::Do(self.expression(&row.expr)?));
         }
         let target = target_of(&row.target)?;
-        if let ast::Expr::Call(call) = &row.expr {
-            if let ast::Expr::Var(function) = &call.expr {
-                if let Some(index) = marks::IMPORT.iter().position(|(_, mark)| *mark == function.id) {
-                    let (Some(ast::CallArg::Pos(file)), Some(ast::CallArg::Pos(flag))) =
-                        (call.args.first(), call.args.get(1))
-                    else {
-                        return Err(Fault::syntax("expected a template name"));
-                    };
-                    let context = flag.as_const().is_some_and(|flag| flag.is_true());
-                    let import = Import { template: self.expression(file)?, name: target, context };
-                    return Ok(Statement::ImportData(format_of(index), import));
-                }
-            }
+        if let ast::Expr::Call(call) = &row.expr
+            && let ast::Expr::Var(function) = &call.expr
+            && let Some(index) = marks::IMPORT.iter().position(|(_, mark)| *mark == function.id)
+        {
+            let (Some(ast::CallArg::Pos(file)), Some(ast::CallArg::Pos(flag))) = (call.args.first(), call.args.get(1))
+            else {
+                return Err(Fault::syntax("expected a template name"));
+            };
+            let context = flag.as_const().is_some_and(|flag| flag.is_true());
+            let import = Import { template: self.expression(file)?, name: target, context };
+            return Ok(Statement::ImportData(format_of(index), import));
         }
         Ok(Statement::Set(target, self.expression(&row.expr)?))
     }
 
     fn set_block(&mut self, row: &ast::SetBlock<'_>) -> Res<Statement> {
         let target = target_of(&row.target)?;
-        if let Some(ast::Expr::Filter(filter)) = &row.filter {
-            if let Some(index) = marks::LOAD.iter().position(|(_, mark)| *mark == filter.name) {
-                return Ok(Statement::Load(format_of(index), target, self.body(&row.body)?));
-            }
+        if let Some(ast::Expr::Filter(filter)) = &row.filter
+            && let Some(index) = marks::LOAD.iter().position(|(_, mark)| *mark == filter.name)
+        {
+            return Ok(Statement::Load(format_of(index), target, self.body(&row.body)?));
         }
         let filters = row.filter.as_ref().map(|filter| self.filters(filter)).transpose()?.unwrap_or_default();
         Ok(Statement::SetBlock(target, filters, self.body(&row.body)?))
@@ -173,12 +171,11 @@ impl<'s> Lowering<'s> {
 
     /// A template expression, and whether the pre-pass marked it.
     fn template(&mut self, expr: &ast::Expr<'_>) -> Res<(Expr, bool)> {
-        if let ast::Expr::Call(call) = expr {
-            if let (ast::Expr::Var(name), [ast::CallArg::Pos(inner)]) = (&call.expr, call.args.as_slice()) {
-                if name.id == marks::CONTEXT {
-                    return Ok((self.expression(inner)?, true));
-                }
-            }
+        if let ast::Expr::Call(call) = expr
+            && let (ast::Expr::Var(name), [ast::CallArg::Pos(inner)]) = (&call.expr, call.args.as_slice())
+            && name.id == marks::CONTEXT
+        {
+            return Ok((self.expression(inner)?, true));
         }
         Ok((self.expression(expr)?, false))
     }

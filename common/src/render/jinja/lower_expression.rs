@@ -73,10 +73,10 @@ impl Lowering<'_> {
 
     /// Remembers the names that make a macro take more than it declares.
     fn note(&mut self, name: &str) {
-        if let Some(seen) = self.macros.last_mut() {
-            if let Some(index) = ["varargs", "kwargs", "caller"].iter().position(|special| *special == name) {
-                seen[index] = true;
-            }
+        if let Some(seen) = self.macros.last_mut()
+            && let Some(index) = ["varargs", "kwargs", "caller"].iter().position(|special| *special == name)
+        {
+            seen[index] = true;
         }
     }
 

@@ -142,8 +142,6 @@ pub(super) enum Object {
     Blocks,
     /// `super()` or `self.name()`.
     BlockCall(Arc<str>, usize),
-    /// A match of a regular expression or another thing without methods: its name.
-    Opaque(String),
 }
 
 /// A method's code.
@@ -468,7 +466,6 @@ impl Object {
             Self::Joiner(..) => "Joiner",
             Self::Blocks => "TemplateReference",
             Self::BlockCall(..) => "BlockReference",
-            Self::Opaque(_) => "object",
         }
     }
 }

@@ -198,10 +198,12 @@ fn salt_tag(source: &str, tag: Tokens<'_, '_>, edits: &mut Vec<Edit>) {
         let flag = if with.is_some() { "true" } else { "false" };
         edits.retain(|edit| edit.start < from.start_offset as usize);
         replace_all(source, tag, &format!("set {target} = {function}({file}, {flag})"), edits);
-    } else if let Some((_, filter)) = marks::LOAD.iter().find(|(tag, _)| *tag == name) {
-        if tag.len() == 3 && word(tag, 1) == "as" && !word(tag, 2).is_empty() {
-            replace_all(source, tag, &format!("set {}|{filter}", word(tag, 2)), edits);
-        }
+    } else if let Some((_, filter)) = marks::LOAD.iter().find(|(tag, _)| *tag == name)
+        && tag.len() == 3
+        && word(tag, 1) == "as"
+        && !word(tag, 2).is_empty()
+    {
+        replace_all(source, tag, &format!("set {}|{filter}", word(tag, 2)), edits);
     }
 }
 

@@ -161,7 +161,6 @@ fn write_object(object: &Rc<Object>, out: &mut String, depth: usize) {
         Object::SaltFunction(name) => {
             let _ = write!(out, "<function {name} at {address:#x}>");
         }
-        Object::Opaque(text) => out.push_str(text),
         other => {
             let _ = write!(out, "<{} object at {address:#x}>", other.type_name());
         }

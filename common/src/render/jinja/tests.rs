@@ -58,7 +58,7 @@ const TESTS: &[(&str, TestCode)] = &[
         let rex = arguments.need_text("rex")?;
         let flags = pattern::Flags::take(arguments)?;
         arguments.finish()?;
-        Ok(pattern::compile(&rex, flags)?.matches_start(&value.text()?)?)
+        pattern::compile(&rex, flags)?.matches_start(&value.text()?)
     }),
     ("ne", |_, value, arguments| compare(value, arguments, Comparison::Unequal)),
     ("none", |_, value, _| Ok(value.is_none())),

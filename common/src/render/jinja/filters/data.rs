@@ -272,10 +272,10 @@ fn check_lists(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
     if !value.is_str() && (white.is_some() || black.is_some()) {
         return Ok(Val::Bool(false));
     }
-    if let Some(black) = &black {
-        if listed(&value, black)? {
-            return Ok(Val::Bool(false));
-        }
+    if let Some(black) = &black
+        && listed(&value, black)?
+    {
+        return Ok(Val::Bool(false));
     }
     match &white {
         Some(white) => listed(&value, white).map(Val::Bool),

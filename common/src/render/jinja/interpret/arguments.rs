@@ -17,11 +17,6 @@ pub(in crate::render::jinja) struct Arguments {
 }
 
 impl Arguments {
-    /// Only positional arguments.
-    pub fn positional(function: &str, items: impl IntoIterator<Item = Val>) -> Self {
-        Self { function: function.into(), positional: items.into_iter().collect(), named: Vec::new() }
-    }
-
     /// The next argument, by position or by name.
     pub fn take(&mut self, name: &str) -> Option<Val> {
         self.positional.pop_front().or_else(|| self.named(name))

@@ -87,13 +87,12 @@ impl Run<'_> {
     fn call_macro(&mut self, item: &Macro, arguments: Arguments) -> Res {
         let frame = Frame::inside(&item.frame);
         let former = std::mem::replace(&mut self.template, item.template.clone());
-        let mut text = String::new();
-        let result = self.deeper(10, |run| {
+        let text = self.deeper(10, |run| {
             run.bind_macro(item, arguments, &frame)?;
-            run.body(&item.row.body, &frame, &mut text)
+            run.captured(&item.row.body, &frame)
         });
         self.template = former;
-        result.map(|_| Val::str(text))
+        text.map(Val::str)
     }
 
     fn bind_macro(&mut self, item: &Macro, mut arguments: Arguments, frame: &Rc<Frame>) -> Res<()> {
@@ -143,7 +142,7 @@ impl Run<'_> {
         for (name, value) in &arguments.named {
             named.insert(&**name, value.to_value()?);
         }
-        let in_place = !named.get("in_place").is_some_and(|value| !value.truthy());
+        let in_place = named.get("in_place").is_none_or(|value| value.truthy());
         call.keyword = named;
         let outcome = self.scope.facts.caller().call(name, call).map_err(|error| call_fault(name, error))?;
         let value = Val::from(&outcome.value);

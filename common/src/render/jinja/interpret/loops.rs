@@ -22,12 +22,11 @@ impl Run<'_> {
         let Some((row, frame, template)) = state.recursion.clone() else {
             return Err(Fault::error("cannot recurse outside of recursive loop"));
         };
-        let mut text = String::new();
         let former = std::mem::replace(&mut self.template, template);
-        let result = self.deeper(10, |run| run.passes(&row, items, &frame, state.depth + 1, &mut text));
+        let depth = state.depth + 1;
+        let text = self.deeper(10, |run| run.apart(|run, text| run.passes(&row, items, &frame, depth, text)));
         self.template = former;
-        result?;
-        Ok(Val::str(text))
+        text.map(Val::str)
     }
 
     fn passes(&mut self, row: &Arc<For>, items: Val, frame: &Rc<Frame>, depth: usize, out: &mut String) -> Res<Flow> {

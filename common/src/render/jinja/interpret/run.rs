@@ -10,7 +10,7 @@ use super::super::fault::{Fault, Res};
 use super::super::object::{BlockStacks, Val};
 use super::super::tree::Compiled;
 use super::super::variables::Variables;
-use crate::render::{Limits, Scope};
+use crate::render::{Limits, Origins, Scope};
 
 /// How many compiled templates are kept.
 const KEPT: usize = 1024;
@@ -77,6 +77,10 @@ pub(in crate::render::jinja) struct Run<'r> {
     pub modules: HashMap<String, Val>,
     /// Blocks of the templates around, innermost last.
     pub blocks: Vec<BlockStacks>,
+    /// Where the output came from.
+    pub origins: Origins,
+    /// How many texts are being captured: only what goes straight to the output has an origin.
+    pub captures: u32,
     /// Inside `{% autoescape true %}`.
     pub escape: bool,
     pub(super) fuel: u64,
@@ -101,6 +105,8 @@ impl<'r> Run<'r> {
             globals: HashMap::new(),
             modules: HashMap::new(),
             blocks: Vec::new(),
+            origins: Origins::default(),
+            captures: 0,
             escape: false,
             fuel: engine.limits.fuel,
             depth: 0,

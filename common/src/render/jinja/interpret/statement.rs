@@ -23,6 +23,11 @@ impl Run<'_> {
     /// Runs statements.
     pub(super) fn body(&mut self, body: &Body, frame: &Rc<Frame>, out: &mut String) -> Res<Flow> {
         for node in body {
+            if self.captures == 0 && matches!(node.kind, Statement::Text(_) | Statement::Emit(_) | Statement::Call(..))
+            {
+                let verbatim = matches!(node.kind, Statement::Text(_));
+                self.origins.add(out.len(), &self.template.name, node.at.line, node.at.column, verbatim);
+            }
             let flow = match &node.kind {
                 Statement::Text(text) => {
                     out.push_str(text);
@@ -44,9 +49,16 @@ impl Run<'_> {
 
     /// Runs statements into a text of their own.
     pub(super) fn captured(&mut self, body: &Body, frame: &Rc<Frame>) -> Res<String> {
+        self.apart(|run, text| run.body(body, frame, text))
+    }
+
+    /// Runs something that writes to a text of its own.
+    pub(super) fn apart<T>(&mut self, work: impl FnOnce(&mut Self, &mut String) -> Res<T>) -> Res<String> {
         let mut text = String::new();
-        self.body(body, frame, &mut text)?;
-        Ok(text)
+        self.captures += 1;
+        let result = work(self, &mut text);
+        self.captures -= 1;
+        result.map(|_| text)
     }
 
     fn emit(&mut self, expr: &Expr, frame: &Rc<Frame>, out: &mut String) -> Res<()> {

@@ -70,11 +70,9 @@ impl Run<'_> {
                 }
                 frame.set("__fleet_parent".into(), Val::str(&*compiled.name));
             }
-            Statement::Block(block) => {
-                if frame.get("__fleet_parent").is_none() {
-                    let text = self.block_in(&block.name, 0, frame)?;
-                    out.push_str(&text);
-                }
+            Statement::Block(block) if frame.get("__fleet_parent").is_none() => {
+                let text = self.block_in(&block.name, 0, frame)?;
+                out.push_str(&text);
             }
             _ => {}
         }
@@ -111,8 +109,7 @@ impl Run<'_> {
                 return self.body(&template.body, root, out).map(drop);
             }
             // A template that extends another prints nothing itself; its blocks and names count.
-            let mut discarded = String::new();
-            self.body(&template.body, root, &mut discarded)?;
+            let discarded = self.captured(&template.body, root)?;
             let parent = root.remove("__fleet_parent").and_then(|name| name.as_str().map(str::to_owned));
             match parent {
                 Some(parent) => self.template = self.load(&parent)?,
@@ -162,17 +159,14 @@ impl Run<'_> {
         };
         let here = self.template.clone();
         let compiled = self.load(&name).map_err(|fault| fault.via(&here, at))?;
-        if !context {
-            if let Some(known) = self.modules.get(&*compiled.name) {
-                return Ok(known.clone());
-            }
+        if !context && let Some(known) = self.modules.get(&*compiled.name) {
+            return Ok(known.clone());
         }
         let root = if context { Frame::inside(frame) } else { Frame::alone() };
-        let mut text = String::new();
         let escape = std::mem::replace(&mut self.escape, false);
-        let result = self.deeper(10, |run| run.whole(&compiled, &root, &mut text));
+        let text = self.deeper(10, |run| run.apart(|run, text| run.whole(&compiled, &root, text)));
         self.escape = escape;
-        result.map_err(|fault| fault.via(&here, at))?;
+        let text = text.map_err(|fault| fault.via(&here, at))?;
         let exports = root.exports().collect();
         let module = Module { name: name.as_str().into(), exports, text: text.into() };
         let module = Val::object(Object::Module(module));
