@@ -125,7 +125,7 @@ fn entry(list: Value) -> (i64, Vec<Value>) {
         Value::Str(_) => vec![list],
         _ => Vec::new(),
     };
-    let order = list.iter().filter_map(|item| item.get("order")).last().map_or(0, |order| match order {
+    let order = list.iter().filter_map(|item| item.get("order")).next_back().map_or(0, |order| match order {
         Value::Int(number) => *number,
         Value::Str(text) => text.trim().parse().unwrap_or(0),
         _ => 0,
