@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use super::compile::Compiler;
 use super::fault::{Fault, Problem};
 use crate::target::top::Minion;
+use crate::value::merge::Strategy;
 use crate::value::python::str_;
 use crate::value::{Map, Value};
 
@@ -61,8 +62,10 @@ impl Compiler<'_> {
 
     /// The top files, with what they include.
     fn top_files(&mut self) -> Vec<Map> {
-        let envs = match (&self.options.pillarenv, self.tree.environments()) {
-            (Some(only), _) => vec![only.clone()],
+        // Without merging, environments are kept apart: `base` stands where none is named.
+        let kept_apart = (self.options.strategy == Strategy::None).then_some("base");
+        let envs = match (self.options.pillarenv.as_deref().or(kept_apart), self.tree.environments()) {
+            (Some(only), _) => vec![only.to_owned()],
             (None, Ok(envs)) => envs.to_vec(),
             (None, Err(error)) => {
                 self.faults.push(Fault::new(Problem::Files { why: error.to_string() }));

@@ -129,10 +129,6 @@ pub(crate) enum Problem {
         "Unknown include: Specified SLS {env}: {include} is not available on the salt master in saltenv(s): {among} "
     )]
     UnknownInclude { env: String, include: String, among: String },
-    #[error(
-        "Ambiguous include: Specified SLS {env}: {include} is available on the salt master in multiple available saltenvs: {among}"
-    )]
-    AmbiguousInclude { env: String, include: String, among: String },
     #[error("Attempted relative include of '{include}' within SLS '{env}:{sls}' goes beyond top level package ")]
     IncludeBeyondTop { include: String, env: String, sls: String },
     #[error("Badly formatted include {include} found in include of SLS '{env}:{sls}'")]

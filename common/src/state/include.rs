@@ -18,9 +18,6 @@ const MAX_DEPTH: usize = 200;
 /// The number of the first declaration; smaller ones are for `order: N` in trees.
 const FIRST_ORDER: i64 = 10_000;
 
-/// The environment name that stands for "the one that has it".
-const ANY_ENVIRONMENT: &str = "_xenv";
-
 /// Renders everything that `matches` asks for. High data holds what could be used; the faults say what could not.
 pub(super) fn render_all(context: &Context, matches: &Matches) -> (High, Vec<Fault>) {
     let mut walk = Walk { context, matches, rendered: HashSet::new(), next_order: FIRST_ORDER, faults: Vec::new() };
@@ -177,7 +174,7 @@ impl Walk<'_, '_> {
             // Of several keys the last one counts, as in the reference.
             Value::Map(map) => match map.get_index(map.len().saturating_sub(1)) {
                 Some((Value::Str(in_env), name)) => {
-                    if in_env != ANY_ENVIRONMENT && !self.context.tree.has_environment(in_env)? {
+                    if !self.context.tree.has_environment(in_env)? {
                         return Err(Unresolved::Wrong(Problem::IncludeEnvironment {
                             env: in_env.clone(),
                             include: str_(name),
@@ -201,47 +198,16 @@ impl Walk<'_, '_> {
                 }));
             }
         };
-        let home = self.home_of(in_env, &name, env)?;
-        let names = self.context.tree.expand(&home, &name)?;
+        let names = self.context.tree.expand(in_env, &name)?;
         if names.is_empty() {
-            return Err(Unresolved::Wrong(Problem::NoIncludedSls { sls: name, env: home }));
+            let (include, in_env) = (name.clone(), in_env.to_owned());
+            return Err(Unresolved::Wrong(if self.matches.contains_key(&in_env) {
+                Problem::NoIncludedSls { sls: name, env: in_env }
+            } else {
+                Problem::UnknownInclude { among: in_env.clone(), env: in_env, include }
+            }));
         }
-        Ok(names.into_iter().map(|name| (home.clone(), name)).collect())
-    }
-
-    /// The environment an included name is taken from.
-    fn home_of(&self, in_env: &str, name: &str, current: &str) -> Result<String, Unresolved> {
-        let mut found = Vec::new();
-        if in_env != ANY_ENVIRONMENT {
-            if self.matches.contains_key(in_env) || !self.context.tree.expand(in_env, name)?.is_empty() {
-                found.push(in_env);
-            }
-        } else {
-            for env in self.matches.keys() {
-                if !self.context.tree.expand(env, name)?.is_empty() {
-                    found.push(env);
-                }
-            }
-        }
-        let among = |envs: Vec<&str>| envs.join(", ");
-        match found.as_slice() {
-            [only] => Ok((*only).to_owned()),
-            several if several.contains(&current) => Ok(current.to_owned()),
-            [] => Err(Unresolved::Wrong(Problem::UnknownInclude {
-                env: in_env.to_owned(),
-                include: name.to_owned(),
-                among: if in_env == ANY_ENVIRONMENT {
-                    among(self.matches.keys().map(String::as_str).collect())
-                } else {
-                    in_env.to_owned()
-                },
-            })),
-            _ => Err(Unresolved::Wrong(Problem::AmbiguousInclude {
-                env: in_env.to_owned(),
-                include: name.to_owned(),
-                among: among(found),
-            })),
-        }
+        Ok(names.into_iter().map(|name| (in_env.to_owned(), name)).collect())
     }
 
     fn with_suggestion(&self, fault: Fault, env: &str, sls: &str) -> Fault {

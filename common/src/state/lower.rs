@@ -1,5 +1,7 @@
 //! Pass 7: declarations to chunks: one for each function and name.
 
+use std::collections::HashSet;
+
 use super::chunk::{Chunk, Order};
 use super::declaration::{Argument, Declaration, High, StateDeclaration};
 use crate::value::python::str_;
@@ -30,6 +32,7 @@ fn lower_state(declaration: &Declaration, state: &StateDeclaration, chunks: &mut
     let mut common = Draft::default();
     let mut functions: Vec<&str> = Vec::new();
     let mut names: Vec<&Value> = Vec::new();
+    let mut seen: HashSet<Value> = HashSet::new();
     for argument in state.items() {
         match &argument.value {
             Value::Str(function) if !functions.contains(&function.as_str()) => functions.push(function),
@@ -37,7 +40,7 @@ fn lower_state(declaration: &Declaration, state: &StateDeclaration, chunks: &mut
                 for (key, value) in options {
                     match (key.as_str(), value) {
                         (Some("names"), Value::List(entries)) => {
-                            names.extend(entries.iter().filter(|entry| !names.contains(entry)).collect::<Vec<_>>());
+                            names.extend(entries.iter().filter(|entry| seen.insert((*entry).clone())));
                         }
                         _ => common.set(key, value, mark(argument)),
                     }

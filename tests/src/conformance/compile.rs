@@ -23,7 +23,7 @@ pub(super) fn run(case: &Case) -> Verdict {
     };
     // Faults of the reference itself: refusing the input is what counts.
     if case.expected.get("error").is_some() {
-        let refused = !shown.faults.is_empty();
+        let refused = !shown.faults.is_empty() || shown.outcome.value.get("_errors").is_some();
         return Verdict::of(if refused { Ok(()) } else { Err("a refusal was expected".to_owned()) });
     }
     let retcode = case.expected.get("retcode").and_then(Value::as_int).unwrap_or(0);
