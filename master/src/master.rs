@@ -21,7 +21,7 @@ use crate::fileserver::FileServer;
 use crate::jobs::Jobs;
 use crate::keys::{Directory, KeyError, KeyPolicy, Keys};
 use crate::minions::{JidMaker, Minions};
-use crate::pillar::Pillars;
+use crate::pillar::{Pillars, visible};
 use crate::publish::{Desk, Stream};
 use crate::returns::Returns;
 use crate::server::{self, Parts};
@@ -103,7 +103,12 @@ impl Master {
             jobs: jobs.clone(),
             returns: Returns { store: store.clone(), jobs: jobs.clone() },
             stream: stream.clone(),
-            pillars: Arc::new(Pillars::new(Arc::new(Roots::new(config.pillar_roots.clone())), threads)),
+            pillars: Arc::new(Pillars::new(
+                Arc::new(Roots::new(config.pillar_roots.clone())),
+                visible(&config.options),
+                config.pillar_opts,
+                threads,
+            )),
             files: Arc::new(FileServer::new(Arc::new(Roots::new(config.file_roots.clone())))),
             options: seen_by_minions(config),
             now: now.clone(),

@@ -8,6 +8,7 @@ use fleet_common::proto::ret::Return;
 
 use super::Parts;
 use crate::minions::Session;
+use crate::pillar::Wanted;
 
 /// Answers a request. Cheap ones are answered here, in order; others in tasks of their own, bounded by the session's
 /// limit of open requests and by the pools they run in.
@@ -47,7 +48,8 @@ async fn answer(parts: &Parts, session: &Session, request: Request) -> Reply {
         },
         Request::Pillar { saltenv, pillarenv, overrides } => {
             let grains = parts.minions.grains(&session.id).unwrap_or_default();
-            parts.pillars.compile(session.id.clone(), grains, saltenv, pillarenv, overrides).await
+            let wanted = Wanted { id: session.id.clone(), grains, saltenv, pillarenv, overrides };
+            parts.pillars.compile(wanted).await
         }
         Request::Environments {} => parts.files.environments().await,
         Request::Files { env, prefix, directories } => parts.files.list(env, prefix, directories).await,
