@@ -179,7 +179,9 @@ pub fn excerpt(text: &str, line: u32, column: u32, context: u32) -> String {
             break;
         }
         let mark = if number == line { '>' } else { ' ' };
-        let content: String = content.chars().take(200).collect();
+        // Control characters would command the terminal.
+        let shown = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+        let content: String = content.chars().take(200).map(shown).collect();
         out.push_str(&format!("{mark} {number:>4} | {content}\n"));
         if number == line && column > 0 && column <= 200 {
             out.push_str(&format!("       | {}^\n", " ".repeat(column as usize - 1)));

@@ -125,8 +125,11 @@ fn hint(fault: &Fault, text: &str) -> Option<String> {
             format!("is a ':' missing after '{}'?", previous.trim())
         }
         "could not find expected ':'" => "is a ':' missing, or a quote or bracket left open above?".to_owned(),
-        "did not find expected key" if previous.contains(['\'', '"']) || line.contains(['\'', '"']) => {
+        "did not find expected key" if !tail.is_empty() && tail.len() < line.trim_start().len() => {
             "check the quotes: text after a closing quote, or a quote inside quotes (write '' or \\\")".to_owned()
+        }
+        "did not find expected '-' indicator" if !tail.starts_with('-') => {
+            format!("is '- ' missing before '{}', or is it indented wrongly?", tail.trim_end())
         }
         "did not find expected key" | "did not find expected '-' indicator" => {
             "check the indentation: this line is aligned with no line above".to_owned()

@@ -71,6 +71,13 @@ mod tests {
             ("a: {{ x }}\n", "not rendered"),
             ("a: [1, 2\nb: 3\n", "bracket"),
             ("a: 'x\nb: 3\n", "quote was opened"),
+            ("a: 'it's'\n", "a quote inside quotes"),
+            ("a: 'x'\n b: 2\n", "check the indentation"),
+            ("a:\n    b: 1\n  c: 2\n", "check the indentation"),
+            ("f:\n  - name: /a\n  mode: 644\n", "is '- ' missing before 'mode: 644'"),
+            ("x:\n  pkg.installed\n  - name: y\n", "':' missing after 'pkg.installed'"),
+            ("a: &base 1\nb: *bse\n", "did you mean '*base'"),
+            ("a: 1\n---\nb: 2\n", "one document"),
         ];
         for (text, hint) in cases {
             let shown = fails(text).to_string();
