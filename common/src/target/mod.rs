@@ -2,11 +2,20 @@
 //!
 //! Used by the minion for itself, by the master over what it knows, by top files and rules alike.
 
+mod compound;
+mod data;
 pub mod glob;
+mod list;
+mod nodegroup;
+mod parse;
+mod pcre;
+mod subnet;
+mod term;
 pub mod top;
 
-use crate::diag::Diagnostic;
-use crate::proto::job::{Target, TargetKind};
+pub use parse::Matcher;
+pub use pcre::{Pcre, PcreError};
+
 use crate::value::Map;
 
 /// What is known of the minion that is matched.
@@ -17,34 +26,4 @@ pub trait Subject {
     fn grains(&self) -> Option<&Map>;
     /// Its pillar; `None` when it is not known.
     fn pillar(&self) -> Option<&Map>;
-}
-
-/// A parsed expression.
-#[derive(Debug, Clone)]
-pub struct Matcher {
-    target: Target,
-}
-
-impl Matcher {
-    /// Parses an expression; `nodegroups` is the master's mapping of group names to compound expressions or lists.
-    pub fn parse(target: &Target, nodegroups: &Map) -> Result<Self, Diagnostic> {
-        let _ = nodegroups;
-        match target.kind {
-            TargetKind::Glob | TargetKind::List => Ok(Self { target: target.clone() }),
-            other => Err(Diagnostic::user(format!("targets of kind {other:?} are not supported yet"))),
-        }
-    }
-
-    /// True if the minion is meant.
-    pub fn matches(&self, subject: &dyn Subject) -> bool {
-        match self.target.kind {
-            TargetKind::List => self.target.expr.split(',').any(|id| id.trim() == subject.id()),
-            _ => self.target.expr == "*" || self.target.expr == subject.id(),
-        }
-    }
-
-    /// True if the expression needs grains (the master then says how many minions have not reported theirs).
-    pub fn needs_grains(&self) -> bool {
-        false
-    }
 }

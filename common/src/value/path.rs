@@ -35,6 +35,11 @@ fn step<'v>(data: &'v Value, part: &str) -> Option<&'v Value> {
 
 fn entry<'v>(map: &'v super::Map, part: &str) -> Option<&'v Value> {
     map.get(part).or_else(|| match yaml::plain_scalar(part) {
+        // A key in quotes or between blanks is read as YAML reads it.
+        Some(Value::Str(_)) if part.starts_with(['\'', '"', ' ']) || part.ends_with(' ') => {
+            let key = yaml::load(part, "key").ok()?.value;
+            key.as_str().filter(|key| *key != part).and_then(|key| map.get(key))
+        }
         // `1_000` stays text, as on the command line.
         Some(Value::Str(_) | Value::Null) | None => None,
         Some(_) if part.contains('_') => None,

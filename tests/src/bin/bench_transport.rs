@@ -210,10 +210,12 @@ async fn fan_out(peers: usize) -> Result<(), Failure> {
         });
     }
     for _ in 0..peers {
-        let mut link = request.accept().await.ok_or("no link")?;
+        let link = request.accept().await.ok_or("no link")?;
         let returned = returned.clone();
         tokio::spawn(async move {
-            while link.rx.recv().await.is_some() {
+            // Both halves live as long as the connection is wanted.
+            let Link { tx: _tx, mut rx, .. } = link;
+            while rx.recv().await.is_some() {
                 returned.fetch_add(1, Ordering::Relaxed);
             }
         });
