@@ -24,6 +24,8 @@ pub mod service;
 pub mod socket;
 pub mod states;
 pub mod system;
+#[cfg(test)]
+mod tests;
 pub mod uplink;
 pub mod worker;
 

@@ -59,7 +59,8 @@ fn a_minion_killed_in_the_middle_reports_an_interrupted_job() {
     let line = format!("echo x >> {}; sleep 30", starts.display());
     let started = fleet.ctl(&["web1", "--async", "cmd.run", &line]);
     assert_eq!(started.status, 0, "{started:?}");
-    let begun = wait_until(Duration::from_secs(5), || starts.exists().then_some(()));
+    let wrote = || fs::read_to_string(&starts).is_ok_and(|text| !text.is_empty());
+    let begun = wait_until(Duration::from_secs(5), || wrote().then_some(()));
     assert!(begun.is_some());
     fleet.stop("web1", Signal::KILL);
     fleet.restart_minion("web1");

@@ -10,7 +10,8 @@ use fleet_common::digest;
 use fleet_common::proto::request::{FileFacts, Reply, Request};
 use tokio::task::JoinSet;
 
-use super::{FetchError, inside};
+use super::FetchError;
+use super::remote::inside;
 use crate::uplink::{AskError, PATIENCE, Uplink};
 
 /// Bytes asked for at once: what a master answers at most.

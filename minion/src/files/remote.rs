@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fleet_common::files::{FileError, FileSource, FileStat};
 use fleet_common::proto::request::{Reply, Request};
 
-use super::{Asker, FetchError, inside};
+use super::{Asker, FetchError};
 
 /// Files that are asked for through `A`.
 pub struct RemoteFiles<A> {
@@ -82,4 +82,12 @@ impl<A: Asker> FileSource for RemoteFiles<A> {
             Err(error) => Err(FileError::Failed { path: path.to_owned(), why: error.to_string() }),
         }
     }
+}
+
+/// Refuses what is not a clean relative path: the answer becomes part of a path on this machine.
+pub(super) fn inside(path: &str) -> Result<&str, FileError> {
+    let clean = !path.is_empty()
+        && !path.contains(['\0', '\\'])
+        && path.split('/').all(|part| !matches!(part, "" | "." | "..") && part.len() <= 255);
+    if clean { Ok(path) } else { Err(FileError::Outside(path.to_owned())) }
 }

@@ -9,7 +9,7 @@ pub mod host;
 pub mod line;
 mod quick;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod through;
 
 pub use quick::{Pool, PoolError};

@@ -46,7 +46,7 @@ const FUNCTIONS: &[Function] = &[
         Ok(Value::Null.into())
     }),
 ];
-const MODULE: Module = Module { name: "t", doc: "", functions: FUNCTIONS };
+pub(crate) const MODULE: Module = Module { name: "t", doc: "", functions: FUNCTIONS };
 
 #[allow(unconditional_recursion, reason = "the overflow under test")]
 fn deeper(depth: i64) -> i64 {
@@ -62,7 +62,7 @@ fn worker_entry() {
     }
 }
 
-fn program() -> Program {
+pub(crate) fn program() -> Program {
     let args = ["--exact", "worker::tests::worker_entry", "--nocapture", "--"].map(OsString::from);
     Program { path: "/proc/self/exe".into(), args: args[..3].to_vec() }
 }
