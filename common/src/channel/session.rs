@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::outbox::Outbox;
 use super::parts::Joiner;
@@ -133,19 +133,32 @@ async fn write(session: Arc<Session>, mut sealer: RecordSealer) {
                 break;
             }
         };
-        match session.link.try_send(record.clone()) {
-            Ok(true) => {}
-            Ok(false) => match timeout(STALL, session.link.send(record)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => break,
-                Err(_) => session.finish(Fault::Slow.into(), None),
+        let written = match session.link.try_send(record.clone()) {
+            Ok(true) => true,
+            Ok(false) => tokio::select! {
+                written = session.link.send(record) => written.is_ok(),
+                () = patience(&session) => {
+                    session.finish(Fault::Slow.into(), None);
+                    false
+                }
             },
-            Err(_) => break,
+            Err(_) => false,
+        };
+        if !written {
+            break;
         }
     }
     session.link.close();
     drop(session.parked.lock().unwrap_or_else(PoisonError::into_inner).take());
     session.finish_after_loss().await;
+}
+
+/// How long a full connection is waited for; a session that has ended is not worth much of it.
+async fn patience(session: &Session) {
+    tokio::select! {
+        () = sleep(STALL) => {}
+        _ = session.closed() => sleep(LINGER).await,
+    }
 }
 
 /// Reads messages of one direction.

@@ -15,7 +15,7 @@ use crate::crypto::certificate::CertificateError;
 use crate::crypto::handshake::HandshakeError;
 use crate::crypto::keys::{Identity, MasterKeys, PublicKey};
 use crate::crypto::trust::{Trust, TrustError};
-use crate::proto::request::{KeyState, Push, Reply, Request, Role, Welcome};
+use crate::proto::request::{KeyState, Message, Push, Reply, Request, Role, Welcome};
 use crate::transport::link::{Closing, Inbox, LinkEnd, Queued};
 use crate::transport::{Link, Peer};
 
@@ -418,6 +418,21 @@ async fn closing_tells_the_minion_why_and_serves_nothing_more() {
     let reason = "the key was removed".to_owned();
     assert_eq!(soon(client.closed()).await, SessionEnd::Goodbye { reason: reason.clone() });
     assert_eq!(pushes.recv().await, Some(Push::Goodbye { reason }));
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_let_go_soon_after_the_end() {
+    // Nobody takes anything from this link's outbox.
+    let (link, mut end) = Link::new(Peer::Memory("stuck".into()), 100);
+    let (sealer, _) = crate::crypto::session::tests::pair();
+    let session = super::session::Session::start(link.tx, sealer);
+    for _ in 0..3 {
+        session.send_now(&Message::Push(Push::Probe {})).unwrap();
+    }
+    tokio::task::yield_now().await;
+    session.finish(SessionEnd::Closed, Some(&Message::Push(Push::Goodbye { reason: "enough".into() })));
+    assert_eq!(soon(session.closed()).await, SessionEnd::Closed);
+    soon(end.closing.wait_for(|closing| *closing == Closing::Now)).await.unwrap();
 }
 
 #[tokio::test]

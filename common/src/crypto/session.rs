@@ -98,7 +98,7 @@ pub(crate) mod tests {
     use crate::proto::request::Role;
 
     /// A minion's sealer and its master's opener.
-    fn pair() -> (RecordSealer, RecordOpener) {
+    pub(crate) fn pair() -> (RecordSealer, RecordOpener) {
         let (keys, identity) = (MasterKeys::generate(), Identity::generate());
         let (mut initiator, first) = Initiator::start(&identity);
         let (responder, second) = Responder::answer(&keys, &first, 0).unwrap();
