@@ -1,5 +1,6 @@
 //! What is wrong with a tree: the reference's wording for tools that read it, and a diagnostic with place and hint.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::diag::{Diagnostic, Place, excerpt};
@@ -92,6 +93,13 @@ impl Fault {
     /// The reference's wording.
     pub fn text(&self) -> String {
         self.problem.to_string()
+    }
+}
+
+/// Printed with place, lines around it and hints.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.diagnostic.fmt(f)
     }
 }
 
