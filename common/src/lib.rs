@@ -16,6 +16,7 @@ pub mod ids;
 pub mod log;
 pub mod notify;
 pub mod output;
+pub mod pattern;
 pub mod pillar;
 pub mod proto;
 pub mod render;

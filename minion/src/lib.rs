@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod connect;
 pub mod cx;
+pub mod edit;
 pub mod files;
 pub mod foreground;
 pub mod grains;

@@ -9,7 +9,7 @@ use crate::modules;
 
 /// Fills the registry: the functions without effect that all programs share, and the minion's own.
 pub fn functions() -> Arc<Functions> {
-    Arc::new(Functions::new(functions::MODULES, modules::MODULES))
+    Arc::new(Functions::new(functions::MODULES, &modules::MODULES.concat()))
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@
 
 pub mod cmd;
 pub mod state;
+pub mod file;
 
 use crate::cx::Module;
 
 /// All modules. A name may occur twice (a large module is several files) but no function may.
 pub const MODULES: &[&Module] = &[&cmd::MODULE, &state::MODULE];
+pub const MODULES: &[&[&Module]] = &[&[&cmd::MODULE], &file::MODULES];

@@ -1,0 +1,373 @@
+//! Checksums, differences, sources and templates.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fleet_common::args;
+use fleet_common::call::{Arguments, CallError, CallResult, Function};
+use fleet_common::diff::unified;
+use fleet_common::digest;
+use fleet_common::render::{Scope, Template};
+use fleet_common::value::{Map, Value};
+
+use super::content::LIMIT;
+use super::path::{expand, failed, fault};
+use crate::cx::{Look, Module};
+use crate::system::fs;
+
+/// Functions on checksums and sources.
+pub const MODULE: Module = Module {
+    name: "file",
+    doc: super::DOC,
+    functions: &[
+        Function::reads(
+            "get_hash",
+            "The checksum of a file.",
+            "file.get_hash /etc/hosts sha256",
+            Sum::ROWS,
+            |look, arguments| sum(look, &Sum::bind("file.get_hash", arguments)?),
+        ),
+        Function::reads(
+            "get_sum",
+            "The checksum of a file; a text that says so when it is not there.",
+            "file.get_sum /etc/hosts",
+            Sum::ROWS,
+            |look, arguments| {
+                let args = Sum::bind("file.get_sum", arguments)?;
+                if expand(look, &args.path).is_file() { sum(look, &args) } else { Ok("File not found".into()) }
+            },
+        ),
+        Function::reads(
+            "check_hash",
+            "True if a file has a checksum.",
+            "file.check_hash /etc/hosts md5:d41d8cd98f00b204e9800998ecf8427e",
+            Check::ROWS,
+            check_hash,
+        ),
+        Function::reads(
+            "extract_hash",
+            "The checksum of a file as a list of checksums has it.",
+            "file.extract_hash /tmp/sums sha256 x.tar",
+            Extract::ROWS,
+            extract_hash,
+        ),
+        Function::reads(
+            "get_source_sum",
+            "The checksum that a source_hash stands for.",
+            "file.get_source_sum x.tar source_hash=md5:d41d8cd98f00b204e9800998ecf8427e",
+            SourceSum::ROWS,
+            get_source_sum,
+        ),
+        Function::reads(
+            "get_diff",
+            "The difference of two files.",
+            "file.get_diff /etc/hosts salt://hosts",
+            Diff::ROWS,
+            get_diff,
+        ),
+        Function::reads(
+            "source_list",
+            "The first of several sources that is there, and its checksum.",
+            "file.source_list salt://http/httpd.conf '' base",
+            Sources::ROWS,
+            source_list,
+        ),
+        Function::reads(
+            "apply_template_on_contents",
+            "Renders a text.",
+            "file.apply_template_on_contents 'Hello {{ name }}' jinja '{name: x}' '{}' base",
+            Apply::ROWS,
+            apply_template,
+        ),
+    ],
+};
+
+args! {
+    /// Arguments of `file.get_hash`.
+    pub struct Sum {
+        /// The file.
+        path: String,
+        /// md5, sha1, sha224, sha256, sha384 or sha512.
+        form: String = "sha256".to_owned(),
+        /// Not used: how much is read at once.
+        chunk_size: i64 = 65536,
+    }
+}
+
+args! {
+    /// Arguments of `file.check_hash`.
+    pub struct Check {
+        /// The file.
+        path: String,
+        /// The checksum; its kind is known by its length, or written before it: `md5=...`.
+        file_hash: String,
+    }
+}
+
+args! {
+    /// Arguments of `file.extract_hash`.
+    pub struct Extract {
+        /// The file with the list.
+        hash_fn: String,
+        /// Kind of the checksum.
+        hash_type: String = "sha256".to_owned(),
+        /// The file whose checksum it is.
+        file_name: String = String::new(),
+        /// Where that file comes from: the end of this names it too.
+        source: String = String::new(),
+        /// The name in the list, when it is another.
+        source_hash_name: Option<String> = None,
+    }
+}
+
+args! {
+    /// Arguments of `file.get_source_sum`.
+    pub struct SourceSum {
+        /// The file.
+        file_name: String = String::new(),
+        /// Where it comes from.
+        source: String = String::new(),
+        /// A checksum, or the place of a list of them.
+        source_hash: Option<String> = None,
+        /// The name in the list, when it is another.
+        source_hash_name: Option<String> = None,
+        /// Environment of `salt://`.
+        saltenv: String = "base".to_owned(),
+    }
+}
+
+args! {
+    /// Arguments of `file.get_diff`.
+    pub struct Diff {
+        /// The first file: a path or `salt://`.
+        file1: String,
+        /// The second file.
+        file2: String,
+        /// Environment of `salt://`.
+        saltenv: String = "base".to_owned(),
+        /// Show the names.
+        show_filenames: bool = true,
+        /// Show the difference, not only that there is one.
+        show_changes: bool = true,
+        /// Not supported: render the files first.
+        template: bool = false,
+    }
+}
+
+args! {
+    /// Arguments of `file.source_list`.
+    pub struct Sources {
+        /// A source, or a list of sources.
+        source: Value,
+        /// The checksum of a single source.
+        source_hash: Value,
+        /// Environment of `salt://`.
+        saltenv: Option<String>,
+    }
+}
+
+args! {
+    /// Arguments of `file.apply_template_on_contents`.
+    pub struct Apply {
+        /// The text.
+        contents: String,
+        /// The engine: jinja.
+        template: String,
+        /// Names for the template.
+        context: Option<Map>,
+        /// Names that context overrides.
+        defaults: Option<Map>,
+        /// Environment of included files.
+        saltenv: Option<String>,
+    }
+}
+
+fn sum(look: &Look, args: &Sum) -> CallResult {
+    let path = expand(look, &args.path);
+    let mut file = std::fs::File::open(&path).map_err(failed(&path))?;
+    let sum = digest::hex_of_reader(&args.form, &mut file).map_err(failed(&path))?;
+    Ok(sum.ok_or_else(|| CallError::Invocation(format!("Invalid hash type: {}", args.form)))?.into())
+}
+
+/// Kind and checksum of a written checksum: `md5=...`, `md5:...`, or the checksum alone.
+fn written(text: &str) -> Option<(&'static str, String)> {
+    let (kind, sum) = text.split_once(['=', ':']).map_or((None, text), |(kind, sum)| (Some(kind), sum));
+    let known = digest::NAMES.iter().find(|(name, length)| kind.map_or(*length == sum.len(), |kind| kind == *name))?;
+    sum.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| (known.0, sum.to_lowercase()))
+}
+
+fn check_hash(look: &Look, arguments: Arguments) -> CallResult {
+    let args = Check::bind("file.check_hash", arguments)?;
+    let Some((form, wanted)) = written(&args.file_hash) else {
+        let known = digest::NAMES.iter().map(|(name, length)| format!("{name} ({length})")).collect::<Vec<_>>();
+        return Err(CallError::Invocation(format!(
+            "Hash {} (length: {}) could not be matched to a supported hash type. The supported hash types and lengths are: {}",
+            args.file_hash,
+            args.file_hash.chars().count(),
+            known.join(", ")
+        )));
+    };
+    let args = Sum { path: args.path, form: form.to_owned(), chunk_size: 0 };
+    Ok((sum(look, &args)?.value == Value::from(wanted)).into())
+}
+
+fn extract_hash(look: &Look, arguments: Arguments) -> CallResult {
+    let args = Extract::bind("file.extract_hash", arguments)?;
+    let bytes = fs::read_bounded(&expand(look, &args.hash_fn), LIMIT).map_err(fault)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let names = [args.source_hash_name.as_deref().unwrap_or_default(), &args.file_name, &args.source];
+    Ok(find_sum(&text, &args.hash_type, &names).into())
+}
+
+/// The checksum in a list (`sum  name`, `sum *name`, `KIND (name) = sum`) of the first name that is in it; the only one otherwise.
+fn find_sum(text: &str, kind: &str, names: &[&str]) -> Value {
+    let length = digest::NAMES.iter().find(|(name, _)| *name == kind).map(|(_, length)| *length);
+    let is_sum = |word: &&str| {
+        word.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && length
+                .map_or(digest::NAMES.iter().any(|(_, length)| *length == word.len()), |length| word.len() == length)
+    };
+    let mut entries = Vec::new();
+    for line in text.lines() {
+        let mut words = line.split([' ', '\t', '(', ')', '=']).filter(|word| !word.is_empty());
+        let Some(sum) = words.clone().find(is_sum) else { continue };
+        let name = words.rfind(|word| *word != sum).unwrap_or_default().trim_start_matches(['*', '.', '/']);
+        entries.push((sum.to_lowercase(), name.to_owned()));
+    }
+    let end = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let named = names.iter().filter(|name| !name.is_empty()).find_map(|name| {
+        entries.iter().find(|(_, listed)| !listed.is_empty() && (*listed == **name || end(listed) == end(name)))
+    });
+    let only = if entries.len() == 1 { entries.first() } else { None };
+    let Some((sum, _)) = named.or(only) else { return Value::Null };
+    let kind = digest::NAMES.iter().find(|(_, length)| *length == sum.len()).map_or(kind, |(name, _)| name);
+    Value::Map(Map::from_iter([("hsum", sum.as_str()), ("hash_type", kind)]))
+}
+
+fn get_source_sum(look: &Look, arguments: Arguments) -> CallResult {
+    let args = SourceSum::bind("file.get_source_sum", arguments)?;
+    let Some(given) = args.source_hash.as_deref().filter(|given| !given.is_empty()) else {
+        return Err(CallError::Failed("Source hash is missing".to_owned()));
+    };
+    if let Some((kind, sum)) = written(given) {
+        return Ok(Map::from_iter([("hsum", sum), ("hash_type", kind.to_owned())]).into());
+    }
+    if !given.starts_with('/') && !given.contains("://") {
+        return Err(CallError::Failed(format!(
+            "Source hash {given} format is invalid. The supported formats are: a hash, an expression in the format <hash_type>=<hash>, or a path to a local/remote file."
+        )));
+    }
+    let content = read(look, given, &args.saltenv)?;
+    let names = [args.source_hash_name.as_deref().unwrap_or_default(), &args.file_name, &args.source];
+    match find_sum(&String::from_utf8_lossy(&content), "", &names) {
+        Value::Null => Err(CallError::Failed(format!("Unable to find a hash of {} in {given}", args.file_name))),
+        found => Ok(found.into()),
+    }
+}
+
+/// A file of this machine or of a state tree.
+fn read(look: &Look, place: &str, saltenv: &str) -> Result<Vec<u8>, CallError> {
+    if let Some(path) = place.strip_prefix("salt://") {
+        let found = look.file_source().read(saltenv, path).map_err(|error| CallError::Failed(error.to_string()))?;
+        return found
+            .map(|content| content.to_vec())
+            .ok_or_else(|| CallError::Failed(format!("File {place} not found")));
+    }
+    if place.contains("://") && !place.starts_with("file://") {
+        return Err(CallError::Unsupported(format!("fetching {place}")));
+    }
+    let path = expand(look, place.strip_prefix("file://").unwrap_or(place));
+    fs::read_bounded(&path, LIMIT).map_err(fault)
+}
+
+fn get_diff(look: &Look, arguments: Arguments) -> CallResult {
+    let args = Diff::bind("file.get_diff", arguments)?;
+    if args.template {
+        return Err(CallError::Unsupported("the argument 'template' of file.get_diff".to_owned()));
+    }
+    let (first, second) = (read(look, &args.file1, &args.saltenv)?, read(look, &args.file2, &args.saltenv)?);
+    if first == second {
+        return Ok("".into());
+    }
+    if !args.show_changes {
+        return Ok("<show_changes=False>".into());
+    }
+    let is_text = |bytes: &[u8]| !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok();
+    Ok(match (is_text(&first), is_text(&second)) {
+        (true, true) => {
+            let names = if args.show_filenames { (args.file1.as_str(), args.file2.as_str()) } else { ("", "") };
+            unified(&String::from_utf8_lossy(&first), &String::from_utf8_lossy(&second), names.0, names.1).into()
+        }
+        (true, false) => "Replace text file with binary file".into(),
+        (false, true) => "Replace binary file with text file".into(),
+        (false, false) => "Replace binary file".into(),
+    })
+}
+
+fn source_list(look: &Look, arguments: Arguments) -> CallResult {
+    let args = Sources::bind("file.source_list", arguments)?;
+    let saltenv = args.saltenv.as_deref().unwrap_or("base");
+    let Value::List(sources) = &args.source else {
+        return Ok(Value::List(vec![args.source, args.source_hash]).into());
+    };
+    for entry in sources {
+        // A mapping gives a source its own checksum.
+        let (source, sum) = match entry {
+            Value::Map(map) => match map.get_index(0) {
+                Some((source, sum)) => (source.clone(), sum.clone()),
+                None => continue,
+            },
+            source => (source.clone(), args.source_hash.clone()),
+        };
+        let place = source.as_str().unwrap_or_default();
+        if is_there(look, place, saltenv)? {
+            return Ok(Value::List(vec![source, sum]).into());
+        }
+    }
+    Err(CallError::Failed("none of the specified sources were found".to_owned()))
+}
+
+fn is_there(look: &Look, place: &str, saltenv: &str) -> Result<bool, CallError> {
+    match place.split_once("://") {
+        Some(("salt", path)) => {
+            let (path, env) = path.split_once("?saltenv=").unwrap_or((path, saltenv));
+            let found = look.file_source().stat(env, path).map_err(|error| CallError::Failed(error.to_string()))?;
+            Ok(found.is_some())
+        }
+        Some(("file", path)) => Ok(Path::new(path).exists()),
+        Some(_) => Err(CallError::Unsupported(format!("looking for {place}"))),
+        None => Ok(Path::new(place).is_absolute() && Path::new(place).exists()),
+    }
+}
+
+fn apply_template(look: &Look, arguments: Arguments) -> CallResult {
+    let args = Apply::bind("file.apply_template_on_contents", arguments)?;
+    if args.template != "jinja" {
+        return Err(CallError::Unsupported(format!("the template engine '{}'", args.template)));
+    }
+    let mut context = args.defaults.unwrap_or_default();
+    context.extend(args.context.unwrap_or_default());
+    let scope =
+        Scope { saltenv: args.saltenv.unwrap_or_else(|| "base".to_owned()), facts: Arc::new(look.clone()), context };
+    let template = Template { text: &args.contents, path: "<contents>", sls: None };
+    Ok(look.renderer().text(&scope, &template).map_err(CallError::Diagnostic)?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_found_in_lists() {
+        let (one, two) = ("a".repeat(32), "B".repeat(32));
+        let list = format!("# sums\n{one}  ./x.tar\n{two} *dir/y.tar\nMD5 (z.tar) = {}\n", "c".repeat(32));
+        let sum =
+            |name: &str| find_sum(&list, "md5", &["", name]).get("hsum").and_then(Value::as_str).map(str::to_owned);
+        assert_eq!(sum("x.tar").as_deref(), Some(one.as_str()));
+        assert_eq!(sum("/tmp/y.tar"), Some(two.to_lowercase()));
+        assert_eq!(sum("z.tar"), Some("c".repeat(32)));
+        assert_eq!(sum("gone"), None);
+        assert_eq!(written(&format!("md5={one}")), Some(("md5", one)));
+        assert_eq!(written("nothash"), None);
+    }
+}

@@ -1,0 +1,31 @@
+//! `file.*`: files, directories and links. One table a subject; all have the module's name.
+
+mod backups;
+mod content;
+mod edit;
+mod find;
+mod hash;
+mod inspect;
+mod links;
+mod owner;
+mod path;
+mod tree;
+
+use crate::cx::Module;
+
+/// What `sys.doc file` says of the module.
+const DOC: &str = "Files, directories and links.";
+
+/// The tables of the module.
+pub const MODULES: [&Module; 10] = [
+    &backups::MODULE,
+    &content::MODULE,
+    &edit::MODULE,
+    &find::MODULE,
+    &hash::MODULE,
+    &inspect::MODULE,
+    &links::MODULE,
+    &owner::MODULE,
+    &path::MODULE,
+    &tree::MODULE,
+];
