@@ -3,11 +3,10 @@
 //! Functions without effect on a machine live in `fleet_common::functions`; a module may have some there and some here.
 
 pub mod cmd;
-pub mod state;
 pub mod file;
+pub mod state;
 
 use crate::cx::Module;
 
 /// All modules. A name may occur twice (a large module is several files) but no function may.
-pub const MODULES: &[&Module] = &[&cmd::MODULE, &state::MODULE];
-pub const MODULES: &[&[&Module]] = &[&[&cmd::MODULE], &file::MODULES];
+pub const MODULES: &[&[&Module]] = &[&[&cmd::MODULE, &state::MODULE], &file::MODULES];

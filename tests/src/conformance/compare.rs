@@ -87,6 +87,8 @@ fn tagged(expected: &Map, actual: &Value, path: &str) -> Result<(), String> {
             let wanted: Vec<&str> = e.iter().filter_map(Value::as_str).collect();
             if names == wanted { Ok(()) } else { Err(format!("{path}: keys {wanted:?} expected, {names:?} came")) }
         }
+        // The recorder took a tuple for a mapping with that one key.
+        (Some("$keys"), Value::List(e), Value::List(_)) if *e == [Value::from("$tuple")] => Ok(()),
         (Some("$type"), Value::Str(kind), actual) => {
             let fits = actual.kind() == kind
                 || (kind == "NoneType" && actual.is_null())

@@ -21,7 +21,7 @@ pub const MODULE: Module = Module {
         Function::changes(
             "replace",
             "Replaces a pattern throughout a file; returns the difference.",
-            "file.replace /etc/x.conf '^max=.*' max=5",
+            "file.replace /etc/x.conf '^max' min",
             ReplaceArgs::ROWS,
             replace,
         ),
@@ -459,7 +459,7 @@ fn sed(act: &Act, arguments: Arguments) -> CallResult {
     words.push(path.to_string_lossy().into_owned());
     let answer = tool(act, words)?;
     let retcode = answer.status;
-    Ok(fleet_common::call::Outcome { value: answer.into_map().into(), retcode })
+    Ok(fleet_common::call::Outcome { retcode, ..answer.into_map().into() })
 }
 
 fn psed(act: &Act, arguments: Arguments) -> CallResult {
