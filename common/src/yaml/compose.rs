@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::error::Fault;
+use super::error::{Fault, brief};
 use super::events::{Event, Events, Properties};
 use super::marks::Mark;
 use super::node::{Content, Node, NodeId, Tag, Tree};
@@ -19,8 +19,14 @@ const NODES: usize = 4_000_000;
 const EXPANDED_NODES: u64 = 1_000_000;
 const EXPANDED_BYTES: u64 = 16 << 20;
 
+/// How many `%TAG` directives a text may have: the parser compares each with all before.
+const DIRECTIVES: usize = 1000;
+
 /// Reads the one document of a text.
 pub(super) fn compose(text: &str) -> Result<Tree, Fault> {
+    if text.matches("%TAG").nth(DIRECTIVES).is_some() {
+        return Err(Fault::composer(format!("more than {DIRECTIVES} %TAG directives"), Mark { line: 1, column: 1 }));
+    }
     let mut composer =
         Composer { events: Events::new(text), tree: Tree::default(), sizes: Vec::new(), anchors: HashMap::new() };
     composer.events.next()?;
@@ -137,19 +143,20 @@ impl Composer<'_> {
     }
 
     fn alias(&mut self, name: &str, mark: Mark) -> Result<NodeId, Fault> {
+        let shown = brief(name);
         match self.anchors.get(name) {
             Some((Some(node), _)) => {
                 self.tree.shared = true;
                 Ok(*node)
             }
-            Some((None, _)) => Err(Fault::composer(format!("alias '{name}' is inside the value it names"), mark)),
+            Some((None, _)) => Err(Fault::composer(format!("alias '{shown}' is inside the value it names"), mark)),
             None => {
                 let known = crate::diag::nearest(name, self.anchors.keys().map(String::as_str));
-                let fault = Fault::composer(format!("found undefined alias '{name}'"), mark);
+                let fault = Fault::composer(format!("found undefined alias '{shown}'"), mark);
                 Err(match known {
                     Some(known) => fault.help(format!("did you mean '*{known}'?")),
                     None => fault.help(format!(
-                        "anchors are set with '&{name}' above their use; quote a text that starts with '*'"
+                        "anchors are set with '&{shown}' above their use; quote a text that starts with '*'"
                     )),
                 })
             }
@@ -160,7 +167,8 @@ impl Composer<'_> {
     fn open(&mut self, properties: &Properties, mark: Mark) -> Result<(), Fault> {
         let Some(anchor) = &properties.anchor else { return Ok(()) };
         if let Some((_, first)) = self.anchors.insert(anchor.clone(), (None, mark)) {
-            let problem = format!("found duplicate anchor '{anchor}'; first occurrence on line {}", first.line);
+            let shown = brief(anchor);
+            let problem = format!("found duplicate anchor '{shown}'; first occurrence on line {}", first.line);
             return Err(Fault::composer(problem, mark));
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! From nodes to values and their marks; duplicate keys are refused here, with both places.
 
-use super::error::Fault;
+use super::error::{Fault, brief};
 use super::marks::{Mark, Marks};
 use super::merge;
 use super::node::{Content, Node, NodeId, Tag, Tree};
@@ -69,7 +69,7 @@ fn build_scalar(tree: &mut Tree, id: NodeId) -> Result<Value, Fault> {
         let fault = Fault::constructor(problem, node.mark);
         match &node.tag {
             Tag::Merge | Tag::Default => fault.help("quote the text"),
-            Tag::Other(tag) => fault.help(format!("quote the text if '{tag}' is not meant as a tag")),
+            Tag::Other(tag) => fault.help(format!("quote the text if '{}' is not meant as a tag", brief(tag))),
             _ => fault,
         }
     })
@@ -148,6 +148,7 @@ fn build_map(tree: &mut Tree, id: NodeId, mark: Mark) -> Result<(Value, Marks), 
 /// The fault of a key that is there twice.
 fn conflict(key: &Value, first: Mark, second: Mark) -> Fault {
     let shown = python::str_(key);
+    let shown = brief(&shown);
     let problem = format!("found conflicting ID '{shown}': lines {} and {}", first.line, second.line);
     Fault::constructor(problem, second)
         .help("a key may be there only once in a mapping: rename one, or put both under one key")

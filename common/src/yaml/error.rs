@@ -1,5 +1,7 @@
 //! Faults of a YAML text, and how they are told.
 
+use std::borrow::Cow;
+
 use super::marks::Mark;
 use crate::diag::{Diagnostic, Place, excerpt};
 
@@ -91,6 +93,14 @@ impl Fault {
     }
 }
 
+/// A text of the user's for a message: cut when it is long.
+pub(super) fn brief(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(80) {
+        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// The position of a byte of the text.
 fn mark_of_offset(text: &str, offset: usize) -> Mark {
     let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
@@ -122,14 +132,14 @@ fn hint(fault: &Fault, text: &str) -> Option<String> {
         }
         "mapping values are not allowed in this context" => mapping_hint(line, previous, fault.mark.column),
         "could not find expected ':'" if !previous.contains(": ") && !previous.ends_with(':') => {
-            format!("is a ':' missing after '{}'?", previous.trim())
+            format!("is a ':' missing after '{}'?", brief(previous.trim()))
         }
         "could not find expected ':'" => "is a ':' missing, or a quote or bracket left open above?".to_owned(),
         "did not find expected key" if !tail.is_empty() && tail.len() < line.trim_start().len() => {
             "check the quotes: text after a closing quote, or a quote inside quotes (write '' or \\\")".to_owned()
         }
         "did not find expected '-' indicator" if !tail.starts_with('-') => {
-            format!("is '- ' missing before '{}', or is it indented wrongly?", tail.trim_end())
+            format!("is '- ' missing before '{}', or is it indented wrongly?", brief(tail.trim_end()))
         }
         "did not find expected key" | "did not find expected '-' indicator" => {
             "check the indentation: this line is aligned with no line above".to_owned()
@@ -151,9 +161,9 @@ fn mapping_hint(line: &str, previous: &str, column: u32) -> String {
     }
     let trimmed = previous.trim_start_matches([' ', '-']);
     match trimmed.split_once(':') {
-        None => format!("is a ':' missing after '{}'?", trimmed.trim_end()),
+        None => format!("is a ':' missing after '{}'?", brief(trimmed.trim_end())),
         Some((key, value)) if !value.starts_with(' ') && !value.is_empty() => {
-            format!("is a space missing after '{key}:'?")
+            format!("is a space missing after '{}:'?", brief(key))
         }
         Some(_) => {
             "check the indentation: this line is deeper than the one above, which already has a value".to_owned()

@@ -98,9 +98,22 @@ mod tests {
             chain += &format!("a{level}: &a{level} [[[[*a{}]]]]\n", level - 1);
         }
         let merges = "x: {<<: [&b {<<: [&a {k: 1}, *a]}, *b]}\n".to_owned();
-        for bomb in [laughs, wide, chain, "[".repeat(200_000), "- ".repeat(50_000), "a: &a [*a]".to_owned(), merges] {
+        let directives: String = (0..20_000).map(|number| format!("%TAG !a{number}! b\n")).collect();
+        let digits = format!("a: {}", "9".repeat(200_000));
+        for bomb in [
+            directives,
+            digits,
+            laughs,
+            wide,
+            chain,
+            "[".repeat(200_000),
+            "- ".repeat(50_000),
+            "a: &a [*a]".to_owned(),
+            merges,
+        ] {
             let start = Instant::now();
-            fails(&bomb);
+            let error = fails(&bomb);
+            assert!(error.to_string().len() < 4000, "a long message");
             assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
         }
     }

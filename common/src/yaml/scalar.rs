@@ -1,5 +1,6 @@
 //! Values of scalars: integers, floats, truth values and bytes from their text.
 
+use super::error::brief;
 use super::node::Tag;
 use crate::value::{BigInt, Value};
 
@@ -10,9 +11,9 @@ const MOST_DIGITS: usize = 4300;
 pub(super) fn build(tag: &Tag, text: String) -> Result<Value, String> {
     match tag {
         Tag::Null => Ok(Value::Null),
-        Tag::Bool => truth(&text).map(Value::Bool).ok_or_else(|| format!("'{text}' is not a truth value")),
-        Tag::Int => integer(&text).ok_or_else(|| format!("'{text}' is not an integer")),
-        Tag::Float => float(&text).map(Value::Float).ok_or_else(|| format!("'{text}' is not a number")),
+        Tag::Bool => truth(&text).map(Value::Bool).ok_or_else(|| format!("'{}' is not a truth value", brief(&text))),
+        Tag::Int => integer(&text).ok_or_else(|| format!("'{}' is not an integer", brief(&text))),
+        Tag::Float => float(&text).map(Value::Float).ok_or_else(|| format!("'{}' is not a number", brief(&text))),
         Tag::Binary => base64(&text).map(Value::Bytes),
         Tag::Str | Tag::Timestamp => Ok(Value::Str(text)),
         Tag::Merge => Err(undetermined("tag:yaml.org,2002:merge")),
@@ -25,7 +26,7 @@ pub(super) fn build(tag: &Tag, text: String) -> Result<Value, String> {
 
 /// The problem of a tag that nothing is built from.
 pub(super) fn undetermined(tag: &str) -> String {
-    format!("could not determine a constructor for the tag '{tag}'")
+    format!("could not determine a constructor for the tag '{}'", brief(tag))
 }
 
 fn truth(text: &str) -> Option<bool> {
