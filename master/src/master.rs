@@ -96,6 +96,8 @@ impl Master {
         let minions = Arc::new(Minions::load(store.clone()).await?);
         let stream = Arc::new(Stream::new(Sealer::new(&own, stream_of(&own.root())), endpoints.publisher));
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        let roots = Arc::new(Roots::new(config.pillar_roots.clone()));
+        let pillars = Arc::new(Pillars::new(roots, visible(&config.options), config.pillar_opts, threads));
         let parts = Arc::new(Parts {
             master_keys: own,
             keys: keys.clone(),
@@ -103,12 +105,7 @@ impl Master {
             jobs: jobs.clone(),
             returns: Returns { store: store.clone(), jobs: jobs.clone() },
             stream: stream.clone(),
-            pillars: Arc::new(Pillars::new(
-                Arc::new(Roots::new(config.pillar_roots.clone())),
-                visible(&config.options),
-                config.pillar_opts,
-                threads,
-            )),
+            pillars: pillars.clone(),
             files: Arc::new(FileServer::new(Arc::new(Roots::new(config.file_roots.clone())))),
             options: seen_by_minions(config),
             now: now.clone(),
@@ -118,6 +115,7 @@ impl Master {
             jobs,
             minions: minions.clone(),
             keys: keys.clone(),
+            pillars,
             stream,
             jids,
             nodegroups: config.nodegroups.clone(),

@@ -54,6 +54,15 @@ impl Pillars {
         }
     }
 
+    /// The pillar of a minion for a target's sake; `None` when it has faults.
+    pub async fn data(self: &Arc<Self>, id: MinionId, grains: Map) -> Option<Map> {
+        let wanted = Wanted { id, grains, saltenv: None, pillarenv: None, overrides: Map::new() };
+        match self.compile(wanted).await {
+            Reply::Pillar { pillar, errors } if errors.is_empty() => Some(pillar),
+            _ => None,
+        }
+    }
+
     /// The pillar of a minion, or what is wrong with it.
     pub async fn compile(self: &Arc<Self>, wanted: Wanted) -> Reply {
         let Ok(_place) = self.compilers.acquire().await else { return failed("the master stops") };
@@ -158,4 +167,47 @@ pub fn visible(options: &Map) -> Map {
         SECRET.iter().any(|word| key.contains(word))
     };
     options.iter().filter(|(key, _)| !is_secret(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use fleet_common::files::Roots;
+
+    use super::*;
+
+    fn pillars(files: &[(&str, &str)]) -> (tempfile::TempDir, Arc<Pillars>) {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            std::fs::write(dir.path().join(path), text).unwrap();
+        }
+        let roots = Roots::new([("base".to_owned(), vec![dir.path().to_owned()])].into());
+        let opts: Map = [("master_pass", "hidden"), ("user", "root")].into_iter().collect();
+        let pillars = Pillars::new(Arc::new(roots), visible(&opts), true, 2);
+        (dir, Arc::new(pillars))
+    }
+
+    fn wanted(id: &str) -> Wanted {
+        let grains = [("os", "Debian")].into_iter().collect();
+        Wanted { id: id.parse().unwrap(), grains, saltenv: None, pillarenv: None, overrides: Map::new() }
+    }
+
+    #[tokio::test]
+    async fn a_minion_gets_its_own_pillar_without_secrets() {
+        let (_dir, pillars) =
+            pillars(&[("top.sls", "base:\n  web*:\n    - web\n"), ("web.sls", "role: web\nport: 80\n")]);
+        let Reply::Pillar { pillar, errors } = pillars.compile(wanted("web1")).await else { panic!() };
+        assert_eq!((pillar.get("role"), errors.len()), (Some(&Value::from("web")), 0));
+        let master = pillar.get("master").unwrap();
+        assert_eq!((master.get("user").is_some(), master.get("master_pass")), (true, None));
+        let Reply::Pillar { pillar, .. } = pillars.compile(wanted("db1")).await else { panic!() };
+        assert_eq!(pillar.get("role"), None);
+    }
+
+    #[tokio::test]
+    async fn faults_are_told_without_the_trees_content() {
+        let (_dir, pillars) = pillars(&[("top.sls", "base:\n  '*':\n    - gone\n")]);
+        let Reply::Pillar { errors, .. } = pillars.compile(wanted("web1")).await else { panic!() };
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].contains("'gone'"), "{errors:?}");
+    }
 }

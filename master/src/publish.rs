@@ -21,6 +21,7 @@ use crate::acl::Caller;
 use crate::jobs::{Active, Follow, FollowOptions, Jobs};
 use crate::keys::Keys;
 use crate::minions::{JidMaker, Minions};
+use crate::pillar::Pillars;
 use crate::store::{JobRow, Store, StoreError};
 
 /// Arguments over this many bytes do not travel in the publication.
@@ -130,6 +131,8 @@ pub struct Desk {
     pub minions: Arc<Minions>,
     /// Who is accepted.
     pub keys: Arc<Keys>,
+    /// Compiles pillar, for targets that ask it.
+    pub pillars: Arc<Pillars>,
     /// Where publications go.
     pub stream: Arc<Stream>,
     /// Job ids.
@@ -153,7 +156,7 @@ impl Desk {
         if bytes > MOST_ARGUMENTS {
             return Err(PublishError::TooLong { bytes, most: MOST_ARGUMENTS });
         }
-        let meant = self.resolve(&new.target)?;
+        let meant = self.resolve(&new.target).await?;
         let now = (self.now)();
         let down = self.minions.down(&meant.ids);
         let row = JobRow {
@@ -203,15 +206,22 @@ impl Desk {
     }
 
     /// Who is meant, among the accepted minions.
-    fn resolve(&self, target: &Target) -> Result<Meant, PublishError> {
+    async fn resolve(&self, target: &Target) -> Result<Meant, PublishError> {
         let matcher =
             Matcher::parse(target, &self.nodegroups).map_err(|fault| PublishError::Target(Box::new(fault)))?;
         let mut meant = Meant { ids: Vec::new(), unknown_grains: 0 };
-        let needs_grains = matcher.needs_grains();
+        for warning in matcher.warnings() {
+            tracing::warn!(target = target.expr, "{warning}");
+        }
+        let (needs_grains, needs_pillar) = (matcher.needs_grains(), matcher.needs_pillar());
         for id in self.keys.accepted().keys() {
-            let grains = if needs_grains { self.minions.grains(id) } else { None };
+            let grains = if needs_grains || needs_pillar { self.minions.grains(id) } else { None };
             meant.unknown_grains += u64::from(needs_grains && grains.is_none());
-            if matcher.matches(&Known { id, grains: grains.as_ref() }) {
+            let pillar = match &grains {
+                Some(grains) if needs_pillar => self.pillars.data(id.clone(), grains.clone()).await,
+                _ => None,
+            };
+            if matcher.matches(&Known { id, grains: grains.as_ref(), pillar: pillar.as_ref() }) {
                 meant.ids.push(id.clone());
             }
         }
@@ -228,6 +238,7 @@ struct Meant {
 struct Known<'a> {
     id: &'a MinionId,
     grains: Option<&'a Map>,
+    pillar: Option<&'a Map>,
 }
 
 impl Subject for Known<'_> {
@@ -238,7 +249,7 @@ impl Subject for Known<'_> {
         self.grains
     }
     fn pillar(&self) -> Option<&Map> {
-        None
+        self.pillar
     }
 }
 

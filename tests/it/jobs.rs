@@ -10,9 +10,9 @@ use fleet_common::proto::api::{JobEvent, KeyAction, KeyChange, NewJob, Standing,
 use fleet_common::proto::job::{Target, TargetKind};
 use fleet_common::proto::request::KeyState;
 use fleet_common::value::{Map, Value};
-use fleet_master::Master;
 use fleet_master::client::Client;
 use fleet_master::config::Config;
+use fleet_master::{Master, MasterError};
 use fleet_tests::stand_in::{Figure, StandIn};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -39,11 +39,14 @@ impl Stage {
             dir.path().display()
         );
         let (config, _) = Config::from_text(&text, "master").expect("good settings");
+        let start = Instant::now();
         let master = loop {
             match Master::bind(&config).await {
                 Ok(master) => break master,
-                // The one before lets go of its store in its own thread.
-                Err(fleet_master::MasterError::Store(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
+                // The one before lets go of its store and its ports in tasks of their own.
+                Err(MasterError::Store(_) | MasterError::Transport(_)) if start.elapsed().as_secs() < 10 => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
                 Err(error) => panic!("{error}"),
             }
         };
@@ -202,4 +205,63 @@ async fn large_and_secret_arguments_are_not_published() {
     assert_eq!(stage.run(&large).await.0, seen(true, 0));
     let secret = NewJob { kwarg: [("pillar", "s3cret")].into_iter().collect(), ..ping("a") };
     assert_eq!(stage.run(&secret).await.0, seen(true, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_daemon_with_the_same_key_is_refused_while_the_first_answers() {
+    let stage = Stage::new("auto_accept: True").await;
+    let figure = Figure::new("a");
+    let mut first = stage.minion(figure.clone());
+    first.wait_for(KeyState::Accepted).await;
+    let second = Figure { act: Arc::new(|_| Some(Value::from("second"))), ..figure };
+    let mut second = stage.minion(second);
+    second.wait_for(KeyState::Denied).await;
+    assert_eq!(stage.run(&ping("a")).await.0, vec![("a".to_owned(), Value::Bool(true))]);
+    drop(first);
+    second.wait_for(KeyState::Accepted).await;
+    assert_eq!(stage.run(&ping("a")).await.0, vec![("a".to_owned(), Value::from("second"))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removing_a_key_changes_the_group_key_and_loses_nothing() {
+    let stage = Stage::new("auto_accept: True").await;
+    let (mut a, mut b) = (stage.minion(Figure::new("a")), stage.minion(Figure::new("b")));
+    a.wait_for(KeyState::Accepted).await;
+    b.wait_for(KeyState::Accepted).await;
+    let mut client = stage.client().await;
+    drop(b);
+    let change = KeyChange { action: KeyAction::Delete, keys: vec![("minions".into(), "b".into())] };
+    client.change_keys(&change).await.unwrap();
+    // Before, while and after the new key comes into use.
+    for _ in 0..30 {
+        assert_eq!(stage.run(&ping("a")).await.2.succeeded, 1);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn targets_may_ask_grains_and_pillar() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("top.sls"), "base:\n  a:\n    - web\n").unwrap();
+    std::fs::write(dir.path().join("web.sls"), "role: {{ grains.os }}-web\n").unwrap();
+    let more = format!("auto_accept: True\npillar_roots:\n  base: {}\nnodegroups:\n  two: L@a,b", dir.path().display());
+    let stage = Stage::new(&more).await;
+    let grains: Map = [("os", "Debian")].into_iter().collect();
+    let mut a = stage.minion(Figure { grains, ..Figure::new("a") });
+    let mut b = stage.minion(Figure::new("b"));
+    a.wait_for(KeyState::Accepted).await;
+    b.wait_for(KeyState::Accepted).await;
+    let mut client = stage.client().await;
+    for (kind, expr, meant) in [
+        (TargetKind::Grain, "os:Deb*", vec![id("a")]),
+        (TargetKind::Pillar, "role:*-web", vec![id("a")]),
+        (TargetKind::Compound, "not I@role:Debian-web", vec![id("b")]),
+        (TargetKind::Nodegroup, "two", vec![id("a"), id("b")]),
+    ] {
+        let job = NewJob { target: Target::new(kind, expr), detach: true, ..ping("") };
+        let mut stream = client.start(&job).await.unwrap();
+        let Some(JobEvent::Started { expected, .. }) = stream.next().await.unwrap() else { panic!() };
+        assert_eq!(expected, meant, "{expr}");
+        while stream.next().await.unwrap().is_some() {}
+    }
 }

@@ -4,5 +4,6 @@ mod interop;
 mod jobs;
 mod mutation;
 mod raw;
+mod read_only;
 mod transport;
 mod transport_attacks;

@@ -32,12 +32,12 @@ impl Compound {
         }
     }
 
-    /// True if a term of it needs grains.
-    pub fn needs_grains(&self) -> bool {
+    /// True if it holds for a term of it.
+    pub fn any(&self, holds: &impl Fn(&Term) -> bool) -> bool {
         match self {
-            Self::Term(term) => term.needs_grains(),
-            Self::Not(inner) => inner.needs_grains(),
-            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::needs_grains),
+            Self::Term(term) => holds(term),
+            Self::Not(inner) => inner.any(holds),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.any(holds)),
         }
     }
 }

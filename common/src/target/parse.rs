@@ -49,7 +49,12 @@ impl Matcher {
 
     /// True if the expression needs grains (the master then says how many minions have not reported theirs).
     pub fn needs_grains(&self) -> bool {
-        self.compound.needs_grains()
+        self.compound.any(&Term::needs_grains)
+    }
+
+    /// True if the expression needs pillar (the master then compiles that of every minion it asks about).
+    pub fn needs_pillar(&self) -> bool {
+        self.compound.any(&Term::needs_pillar)
     }
 
     /// Parts of a compound expression that match nobody because they mean nothing; worth telling whoever typed it.

@@ -52,6 +52,11 @@ impl Term {
         matches!(self, Self::Data(Source::Grains, _) | Self::Subnet(_))
     }
 
+    /// True if it asks pillar.
+    pub fn needs_pillar(&self) -> bool {
+        matches!(self, Self::Data(Source::Pillar, _))
+    }
+
     /// A regular expression on the id.
     pub fn pcre(expr: &str) -> Result<Self, Diagnostic> {
         Pcre::new(expr).map(Self::Pcre).map_err(|error| {

@@ -171,6 +171,8 @@ struct Screen<'a> {
     jid: Option<Jid>,
     all: Map,
     out: Option<String>,
+    /// Names of a list that no accepted minion has.
+    unknown: Vec<String>,
     exit: u8,
 }
 
@@ -181,7 +183,7 @@ impl<'a> Screen<'a> {
         let outputter = options.printing.out.clone().or_else(|| config.output.clone());
         // Until the summary says otherwise, nobody has answered.
         let exit = Exit::Missing as u8;
-        Ok(Self { options, outputter, output, jid: None, all: Map::new(), out: None, exit })
+        Ok(Self { options, outputter, output, jid: None, all: Map::new(), out: None, unknown: Vec::new(), exit })
     }
 
     /// Takes an event; gives the exit status when there is nothing to wait for any more.
@@ -202,6 +204,10 @@ impl<'a> Screen<'a> {
                         "the grains of {unknown_grains} minions are not known yet: they were not matched"
                     );
                 }
+                self.unknown = self.options.target.unknown(&self.options.words, &expected);
+                for name in &self.unknown {
+                    let _ = writeln!(errors, "{name}: unknown: the master has no accepted key of this name");
+                }
                 for id in &down {
                     progress::lost(errors, id, fleet_common::proto::api::Standing::Offline);
                 }
@@ -219,7 +225,8 @@ impl<'a> Screen<'a> {
             JobEvent::Summary(summary) => {
                 self.flush()?;
                 progress::summary(errors, &summary, self.options.verbose);
-                self.exit = progress::exit(&summary) as u8;
+                let exit = progress::exit(&summary);
+                self.exit = if self.unknown.is_empty() { exit } else { Exit::Missing } as u8;
             }
             JobEvent::Error { exit, message } => {
                 let _ = writeln!(errors, "saltctl: {message}");

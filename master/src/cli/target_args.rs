@@ -1,6 +1,7 @@
 //! The options that say how a target is read.
 
 use clap::Args;
+use fleet_common::ids::MinionId;
 use fleet_common::proto::job::{Target, TargetKind};
 
 /// How the target is read; a glob on ids without any of these.
@@ -52,5 +53,13 @@ impl TargetArgs {
         ];
         let kind = kinds.iter().find(|(chosen, _)| *chosen).map_or(TargetKind::Glob, |(_, kind)| *kind);
         Target { kind, expr: expr.to_owned(), delimiter: delimiter.to_owned() }
+    }
+
+    /// Names typed in a list that are not among the minions it means.
+    pub fn unknown(&self, words: &[String], expected: &[MinionId]) -> Vec<String> {
+        let Some(list) = words.first().filter(|_| self.list) else { return Vec::new() };
+        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let unknown = names.filter(|name| !expected.iter().any(|id| id.as_str() == *name));
+        unknown.map(str::to_owned).collect()
     }
 }
