@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fleet_common::channel::request::ServerSender;
 use fleet_common::crypto::keys::PublicKey;
+use fleet_common::digest;
 use fleet_common::ids::{Jid, MinionId};
 use fleet_common::proto::decode::encode;
 use fleet_common::proto::request::{Push, Role};
@@ -179,15 +180,21 @@ impl Minions {
         self.lock().grains.contains_key(id)
     }
 
-    /// Keeps what a minion told of itself.
+    /// True when what the minion told last has this digest.
+    pub fn knows_grains(&self, id: &MinionId, hash: &[u8; 32]) -> bool {
+        self.lock().grains.get(id).is_some_and(|known| known.hash == *hash)
+    }
+
+    /// Keeps what a minion told of itself, under its digest: grains may change while a session lasts.
     pub async fn put_grains(&self, session: &Session, grains: &Map, now: u64) -> Result<(), StoreError> {
         let bytes = Bytes::from(encode(grains));
-        let known = KnownGrains { hash: session.grains_hash, bytes: bytes.clone() };
-        let before = self.lock().grains.insert(session.id.clone(), known);
-        if before.is_some_and(|before| before.bytes == bytes && before.hash == session.grains_hash) {
+        let sum = digest::of_bytes("sha256", &bytes).unwrap_or_default();
+        let hash: [u8; 32] = sum.try_into().unwrap_or_default();
+        let before = self.lock().grains.insert(session.id.clone(), KnownGrains { hash, bytes: bytes.clone() });
+        if before.is_some_and(|before| before.hash == hash) {
             return Ok(());
         }
-        let row = GrainsRow { hash: ByteBuf::from(session.grains_hash), at: now, grains: bytes };
+        let row = GrainsRow { hash: ByteBuf::from(hash), at: now, grains: bytes };
         self.store.put_grains(session.id.clone(), row).await
     }
 

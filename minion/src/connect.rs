@@ -187,7 +187,9 @@ impl<'a> Session<'a> {
         let Some(mut pushes) = self.client.pushes() else { return Lost::Ended(SessionEnd::Closed) };
         self.around.slot.put(Some(self.client.clone()));
         self.sync();
-        self.tell_grains();
+        if !self.welcome.grains_known {
+            self.tell_grains();
+        }
         let mut beats = interval_at(Instant::now() + CATCH_UP, beat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard_at = Instant::now();

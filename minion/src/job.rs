@@ -6,25 +6,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fleet_common::call::{Arguments, Effect, FromValue};
+use fleet_common::fault;
 use fleet_common::ids::Jid;
 use fleet_common::proto::job::Job;
 use fleet_common::proto::request::{Reply, Request};
 use fleet_common::proto::ret::{End, Return};
-use fleet_common::proto::worker::{Answer, Ask, Finished, Running, Start};
+use fleet_common::proto::worker::{Finished, Running, Start};
 use fleet_common::render::Renderer;
-use fleet_common::transport::Boxed;
 use fleet_common::value::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::attendant::Attendant;
 use crate::cx::{Act, Functions, Parts};
 use crate::files::remote::RemoteFiles;
-use crate::journal::{BeginError, Begun, Chunk, Journal, JournalError, interrupted};
+use crate::journal::{BeginError, Begun, Journal, JournalError, interrupted};
 use crate::outcome::settle;
 use crate::pillar;
 use crate::report::Reporter;
-use crate::service::{self, Inside, Service};
+use crate::service::{Inside, Service};
 use crate::uplink::PATIENCE;
 use crate::worker::host::{self, Program, WorkerError};
 use crate::worker::{Pool, Through};
@@ -33,8 +34,6 @@ use crate::worker::{Pool, Through};
 const MOST_JOBS: usize = 4096;
 /// How much longer than its own `timeout=` a function may run before its worker is ended.
 const TIMEOUT_GRACE: Duration = Duration::from_secs(10);
-/// Progress is told this often at most.
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// Quick functions of these modules read the pillar, so theirs is fetched first.
 const READ_PILLAR: &[&str] = &["config", "defaults", "jinja", "match", "pillar", "slsutil"];
 
@@ -193,6 +192,7 @@ impl Inner {
                 return self.answer(&job, finished, End::Refused, started, Duration::ZERO).await;
             }
         }
+        fault::point("minion.begun");
         tracing::info!(%jid, fun = %job.fun, user = job.user, "job started");
         let clock = Instant::now();
         let cancel = self.around.service.running.enter(entry(&job));
@@ -207,6 +207,7 @@ impl Inner {
             () = cancel.notified() => Err(WorkerError::Signal(0)),
         };
         let signalled = self.around.service.running.leave(&jid);
+        fault::point("minion.ran");
         let ret = self.conclude(&begun, ended, signalled, clock.elapsed());
         self.settle(ret, changes).await;
     }
@@ -304,14 +305,8 @@ impl Inner {
             config_dir: self.settings.config_dir.as_ref().map(text),
             memory_limit: self.settings.memory_limit,
         };
-        let attendant = Attendant {
-            service: service.clone(),
-            journal: self.around.journal.clone(),
-            jid: call.jid.cloned(),
-            follow: call.follow,
-            runtime: Handle::current(),
-            told: Mutex::new(Told::default()),
-        };
+        let jid = call.jid.cloned();
+        let attendant = Attendant::new(service.clone(), self.around.journal.clone(), jid, call.follow);
         host::run(&self.settings.program, start, Arc::new(attendant), limit).await
     }
 
@@ -358,6 +353,7 @@ impl Inner {
             tracing::error!(jid = %ret.jid, %error, "a return could not be brought to disk");
         }
         tracing::info!(jid = %ret.jid, success = ret.success, "job ended");
+        fault::point("minion.done");
         self.around.reporter.send(Box::new(ret)).await;
     }
 
@@ -411,49 +407,5 @@ fn entry(job: &Job) -> Running {
         user: job.user.clone(),
         target: job.target.expr.clone(),
         queued: true,
-    }
-}
-
-#[derive(Default)]
-struct Told {
-    at: Option<Instant>,
-    last_failure: Option<String>,
-}
-
-/// Serves the worker of one job.
-struct Attendant {
-    service: Arc<Service>,
-    journal: Arc<Journal>,
-    jid: Option<Jid>,
-    follow: bool,
-    runtime: Handle,
-    told: Mutex<Told>,
-}
-
-impl host::Service for Attendant {
-    fn answer(&self, ask: Ask) -> Boxed<'_, Answer> {
-        Box::pin(self.service.answer(ask))
-    }
-
-    fn started(&self, pid: u32) {
-        if let Some(jid) = &self.jid {
-            self.service.running.started(jid, pid);
-        }
-    }
-
-    fn chunk_done(&self, done: u32, total: u32, key: String, result: Value) {
-        let Some(jid) = &self.jid else { return };
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failure) = service::failure(&key, &result) {
-            told.last_failure = Some(failure.to_owned());
-        }
-        if self.follow && (done == total || told.at.is_none_or(|at| at.elapsed() >= PROGRESS_EVERY)) {
-            told.at = Some(Instant::now());
-            let progress = service::progress(jid, done, total, told.last_failure.clone());
-            self.service.tell_progress(&self.runtime, progress);
-        }
-        if let Err(error) = self.journal.chunk(Chunk { jid: jid.clone(), key, result }) {
-            tracing::error!(%jid, %error, "a chunk could not be written down");
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The minion: verifies and runs jobs, keeps their returns until the master has them, applies states.
 
 pub mod attach;
+pub mod attendant;
 pub mod cli;
 pub mod config;
 pub mod connect;

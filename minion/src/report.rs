@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleet_common::fault;
 use fleet_common::ids::Jid;
 use fleet_common::proto::request::{Reply, Request};
 use fleet_common::proto::ret::Return;
@@ -87,7 +88,10 @@ async fn deliver(uplink: Uplink, ret: Box<Return>) -> Option<Jid> {
     let jid = ret.jid.clone();
     loop {
         match uplink.ask(Request::Return(ret.clone()), PATIENCE).await {
-            Ok(Reply::Stored {}) => return Some(jid),
+            Ok(Reply::Stored {}) => {
+                fault::point("minion.stored");
+                return Some(jid);
+            }
             Ok(_) => tracing::warn!(%jid, "the master answered a return with something else"),
             Err(AskError::Stopping) => return None,
             Err(AskError::Refused { code, message }) if code == "denied" || code == "invalid" => {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use fleet_common::call::CallError;
-use fleet_common::ids::Jid;
 use fleet_common::proto::request::{Reply, Request};
 use fleet_common::proto::ret::Progress;
 use fleet_common::proto::worker::{Answer, Ask};
@@ -113,14 +112,4 @@ impl Questions for Inside {
     fn chunk_done(&self, _done: u32, _total: u32, _key: &str, _result: &Value) {
         // No quick function runs states.
     }
-}
-
-/// The name of a chunk whose result says that it failed.
-pub fn failure<'a>(key: &'a str, result: &Value) -> Option<&'a str> {
-    result.get("result").is_some_and(|said| said.as_bool() == Some(false)).then_some(key)
-}
-
-/// A progress report.
-pub fn progress(jid: &Jid, done: u32, total: u32, last_failure: Option<String>) -> Progress {
-    Progress { jid: jid.clone(), done, total, last_failure }
 }

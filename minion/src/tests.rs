@@ -86,6 +86,7 @@ impl Master {
             stream: (!is_pending).then_some(stream),
             now: NOW,
             retry_after: 1,
+            grains_known: false,
             reason: None,
         };
         *seen.sessions.lock().unwrap() += 1;

@@ -53,6 +53,30 @@ fn a_master_killed_at_any_point_starts_nothing_twice() {
 }
 
 #[test]
+fn a_minion_killed_at_any_point_starts_nothing_twice_and_tells() {
+    let mut fleet = super::one();
+    for (number, point) in ["minion.begun", "minion.ran", "minion.done", "minion.stored"].into_iter().enumerate() {
+        fleet.stop("web1", Signal::KILL);
+        fleet.die_at(point);
+        fleet.restart_minion("web1");
+        let ready = wait_until(Duration::from_secs(10), || fleet.connected("web1").then_some(()));
+        assert!(ready.is_some(), "{point}: {}", fleet.log("web1"));
+        let starts = fleet.dir().join(format!("starts-{number}"));
+        let line = format!("echo x >> {}", starts.display());
+        let asked = fleet.ctl(&["web1", "cmd.run", &line, "-t", "2"]);
+        assert!(fleet.ended("web1"), "{point}: the point was not passed: {asked:?}\n{}", fleet.log("web1"));
+        fleet.die_nowhere();
+        fleet.restart_minion("web1");
+        fleet.wait_for(&["web1"]);
+        std::thread::sleep(Duration::from_millis(700));
+        let count = fs::read_to_string(&starts).unwrap_or_default().lines().count();
+        assert_eq!(count, usize::from(point != "minion.begun"), "{point}: {}", fleet.log("web1"));
+        let interrupted = fleet.log("web1").matches("a job was interrupted when the minion stopped").count();
+        assert_eq!(interrupted, (number + 1).min(2), "{point}: {}", fleet.log("web1"));
+    }
+}
+
+#[test]
 fn a_minion_killed_in_the_middle_reports_an_interrupted_job() {
     let mut fleet = super::one();
     let starts = fleet.dir().join("starts");

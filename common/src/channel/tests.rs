@@ -131,7 +131,7 @@ impl World {
 }
 
 fn welcome(state: KeyState) -> Welcome {
-    Welcome { state, stream: None, now: 5, retry_after: 7, reason: None }
+    Welcome { state, stream: None, now: 5, retry_after: 7, grains_known: false, reason: None }
 }
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {

@@ -47,6 +47,9 @@ pub struct Welcome {
     /// Seconds after which a minion that is not accepted may try again.
     #[serde(default)]
     pub retry_after: u32,
+    /// True when the master knows grains with the digest that the handshake told; else they are sent.
+    #[serde(default)]
+    pub grains_known: bool,
     /// Why a known key is not served (a second daemon with the same key), for the log.
     #[serde(default)]
     pub reason: Option<String>,

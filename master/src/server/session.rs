@@ -115,6 +115,7 @@ async fn open(parts: &Arc<Parts>, link: Link) -> Option<(Arc<Session>, ServerRec
         stream: None,
         now: (parts.now)(),
         retry_after: retry_after(judgement),
+        grains_known: parts.minions.knows_grains(&id, &incoming.grains_hash),
         reason: None,
     };
     tell(judgement, &incoming);

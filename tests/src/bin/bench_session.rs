@@ -101,7 +101,8 @@ impl World {
     async fn session(&self) -> Result<(Client, ServerSender, ServerReceiver), ChannelError> {
         let (minion, master) = pair();
         let (client, server) = tokio::join!(open(minion, &self.config), async {
-            let welcome = Welcome { state: KeyState::Accepted, stream: None, now: 0, retry_after: 0, reason: None };
+            let state = KeyState::Accepted;
+            let welcome = Welcome { state, stream: None, now: 0, retry_after: 0, grains_known: true, reason: None };
             Ok::<_, ChannelError>(accept(master, &self.keys).await?.welcome(welcome))
         });
         let (sender, receiver) = server?;

@@ -161,7 +161,7 @@ impl Fleet {
         let copy = file.try_clone().expect("a log can be shared");
         let mut command = Command::new(program(name));
         command.arg("-c").arg(config).args(["-l", "debug"]).env("NO_COLOR", "1");
-        if let Some(point) = self.die_at.filter(|_| log == "master") {
+        if let Some(point) = self.die_at.filter(|point| point.starts_with("minion.") == (log != "master")) {
             command.env("FLEET_DIE_AT", point);
         }
         command.stdin(Stdio::null()).stdout(file).stderr(copy).process_group(0);
