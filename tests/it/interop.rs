@@ -10,6 +10,8 @@ use fleet_common::transport::{
     Carrier, ConnectOptions, Connector, Link, Listener, ListenerOptions, Publisher, bind_publisher, bind_request,
 };
 
+use fleet_tests::harness::skip;
+
 use crate::transport::{connector, loopback, next, until};
 
 /// A python that has pyzmq: the machine's, or one made under `target/` the first time.
@@ -44,7 +46,7 @@ fn script(arguments: &[String]) -> Option<Child> {
     let python = match python() {
         Ok(python) => python,
         Err(why) => {
-            eprintln!("skipped: no pyzmq: {why}");
+            skip("interop", &format!("no pyzmq: {why}"));
             return None;
         }
     };

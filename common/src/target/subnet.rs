@@ -1,6 +1,6 @@
 //! IPv4 and IPv6 addresses and networks, matched against the grains `ipv4` and `ipv6`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
