@@ -1,9 +1,8 @@
 //! `config.*` that only read: settings looked up in configuration, grains and pillar.
 
-use super::path;
 use crate::args;
 use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, PureModule};
-use crate::value::Value;
+use crate::value::{Map, Value, merge, path};
 
 /// The module.
 pub const MODULE: PureModule = Module {
@@ -96,33 +95,55 @@ args! {
 
 fn get(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     let wanted = Get::bind("config.get", arguments)?;
-    if wanted.merge.is_some() {
-        return Err(CallError::Unsupported("config.get with merge".to_owned()));
+    if let Some("recurse") = wanted.merge.as_deref() {
+        return Ok(merged(facts, &wanted).unwrap_or(wanted.default).into());
     }
     let (key, delimiter) = (&wanted.key, &wanted.delimiter);
     if !wanted.omit_opts
-        && let Some(value) = path::in_map(&facts.opts(), key, delimiter)
+        && let Some(value) = path::traverse_map(&facts.opts(), key, delimiter)
     {
         return Ok(value.clone().into());
     }
     if !wanted.omit_grains
-        && let Some(value) = path::in_map(&facts.grains(), key, delimiter)
+        && let Some(value) = path::traverse_map(&facts.grains(), key, delimiter)
     {
         return Ok(value.clone().into());
     }
     let pillar = facts.pillar();
     if !wanted.omit_pillar
-        && let Some(value) = path::in_map(&pillar, key, delimiter)
+        && let Some(value) = path::traverse_map(&pillar, key, delimiter)
     {
         return Ok(value.clone().into());
     }
     if !wanted.omit_master {
         let master = pillar.get("master").and_then(Value::as_map);
-        if let Some(value) = master.and_then(|master| path::in_map(master, key, delimiter)) {
+        if let Some(value) = master.and_then(|master| path::traverse_map(master, key, delimiter)) {
             return Ok(value.clone().into());
         }
     }
     Ok(wanted.default.into())
+}
+
+/// Mappings of all sources merged: the configuration wins over grains, those over pillar, that over the master.
+fn merged(facts: &dyn Facts, wanted: &Get) -> Option<Value> {
+    let (opts, grains, pillar) = (facts.opts(), facts.grains(), facts.pillar());
+    let master = pillar.get("master").and_then(Value::as_map);
+    let sources: [(bool, Option<&Map>); 4] = [
+        (wanted.omit_master, master),
+        (wanted.omit_pillar, Some(&pillar)),
+        (wanted.omit_grains, Some(&grains)),
+        (wanted.omit_opts, Some(&opts)),
+    ];
+    let mut all: Option<Value> = None;
+    for (_, source) in sources.into_iter().filter(|(omit, _)| !omit) {
+        let found = source.and_then(|map| path::traverse_map(map, &wanted.key, &wanted.delimiter));
+        match (&mut all, found) {
+            (_, None) => {}
+            (Some(Value::Map(base)), Some(Value::Map(over))) => merge::update(base, over, false),
+            (all, Some(found)) => *all = Some(found.clone()),
+        }
+    }
+    all
 }
 
 fn option(facts: &dyn Facts, arguments: Arguments) -> CallResult {

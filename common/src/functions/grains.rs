@@ -1,9 +1,10 @@
 //! `grains.*` that only read: what is known of the minion.
 
-use super::path;
+use super::filter::{self, Around};
 use crate::args;
 use crate::call::{Arguments, CallResult, Code, Facts, Function, Module, PureModule};
-use crate::value::{Map, Value};
+use crate::target::glob;
+use crate::value::{Map, Value, path, python};
 
 /// The module.
 pub const MODULE: PureModule = Module {
@@ -58,8 +59,24 @@ pub const MODULE: PureModule = Module {
             args: Key::ROWS,
             code: Code::Reads(|facts, arguments| {
                 let key = Key::bind("grains.has_value", arguments)?.key;
-                Ok(path::in_map(&facts.grains(), &key, ":").is_some_and(Value::truthy).into())
+                Ok(path::traverse_map(&facts.grains(), &key, ":").is_some_and(Value::truthy).into())
             }),
+        },
+        Function {
+            name: "equals",
+            quick: true,
+            doc: "True if the grain at a path equals the value, compared as text.",
+            example: "grains.equals os Debian",
+            args: Equals::ROWS,
+            code: Code::Reads(equals),
+        },
+        Function {
+            name: "filter_by",
+            quick: true,
+            doc: "Picks the entry of a mapping whose key matches a grain, merged over `base` and under `merge`.",
+            example: "grains.filter_by '{Debian: apache2, RedHat: httpd, default: apache}'",
+            args: FilterBy::ROWS,
+            code: Code::Reads(filter_by),
         },
     ],
 };
@@ -109,10 +126,36 @@ args! {
     }
 }
 
+args! {
+    /// Arguments of `grains.equals`.
+    pub struct Equals {
+        /// Path of the grain.
+        key: String,
+        /// The value to compare with.
+        value: Value,
+    }
+}
+
+args! {
+    /// Arguments of `grains.filter_by`.
+    pub struct FilterBy {
+        /// Entries by shell patterns on the grain's value.
+        lookup_dict: Map,
+        /// Path of the grain.
+        grain: String = "os_family".to_owned(),
+        /// A mapping that is merged over the entry.
+        merge: Option<Value> = None,
+        /// Key of the entry taken when none fits.
+        default: String = "default".to_owned(),
+        /// Key of the entry that the found one is merged over.
+        base: Option<String> = None,
+    }
+}
+
 fn get(facts: &dyn Facts, function: &str, arguments: Arguments) -> CallResult {
     let wanted = Get::bind(function, arguments)?;
     let grains = facts.grains();
-    Ok(path::in_map(&grains, &wanted.key, &wanted.delimiter).cloned().unwrap_or(wanted.default).into())
+    Ok(path::traverse_map(&grains, &wanted.key, &wanted.delimiter).cloned().unwrap_or(wanted.default).into())
 }
 
 fn items(facts: &dyn Facts, arguments: Arguments) -> CallResult {
@@ -133,7 +176,7 @@ fn item(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     let grains = facts.grains();
     let mut found = Map::new();
     for key in args {
-        let value = path::in_map(&grains, &key, &delimiter).cloned().unwrap_or_else(|| default.clone());
+        let value = path::traverse_map(&grains, &key, &delimiter).cloned().unwrap_or_else(|| default.clone());
         found.insert(key, value);
     }
     if sanitize {
@@ -148,6 +191,34 @@ fn ls(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     let mut names: Vec<String> = grains.keys().filter_map(|key| key.as_str().map(str::to_owned)).collect();
     names.sort();
     Ok(Value::from(names).into())
+}
+
+fn equals(facts: &dyn Facts, arguments: Arguments) -> CallResult {
+    let wanted = Equals::bind("grains.equals", arguments)?;
+    let grains = facts.grains();
+    let found = path::traverse_map(&grains, &wanted.key, ":").cloned().unwrap_or_else(|| Value::from(""));
+    Ok((python::str_(&found) == python::str_(&wanted.value)).into())
+}
+
+fn filter_by(facts: &dyn Facts, arguments: Arguments) -> CallResult {
+    let wanted = FilterBy::bind("grains.filter_by", arguments)?;
+    let grains = facts.grains();
+    let null = Value::Null;
+    let grain = path::traverse_map(&grains, &wanted.grain, ":").unwrap_or(&null);
+    let single = std::slice::from_ref(grain);
+    let values = grain.as_list().unwrap_or(single);
+    let fits = |value: &Value| {
+        let text = python::str_(value);
+        let entry = wanted.lookup_dict.iter().find(|(key, _)| glob::matches(&python::str_(key), &text));
+        entry.map(|(_, entry)| entry.clone()).filter(|entry| !entry.is_null())
+    };
+    let around = Around {
+        default: &wanted.default,
+        base: wanted.base.as_deref(),
+        merge: wanted.merge.as_ref(),
+        merge_lists: false,
+    };
+    Ok(filter::finish(&wanted.lookup_dict, values.iter().find_map(fits), &around)?.into())
 }
 
 /// Masks what identifies a machine or its owner, as `sanitize=True` promises.

@@ -3,15 +3,36 @@
 //! One file a module, one table a file. They see [`crate::call::Facts`] and nothing else.
 
 pub mod config;
+pub mod defaults;
+pub(crate) mod digest;
+mod filter;
 pub mod grains;
-mod path;
+pub mod hashutil;
+pub mod log;
+pub mod matching;
 pub mod pillar;
+pub mod random;
+pub mod sdb;
+pub mod slsutil;
 pub mod test;
+pub(crate) mod twister;
 
 use crate::call::PureModule;
 
 /// All modules; a program's own modules may share a module's name but none of its functions.
-pub const MODULES: &[&PureModule] = &[&config::MODULE, &grains::MODULE, &pillar::MODULE, &test::MODULE];
+pub const MODULES: &[&PureModule] = &[
+    &config::MODULE,
+    &defaults::MODULE,
+    &grains::MODULE,
+    &hashutil::MODULE,
+    &log::MODULE,
+    &matching::MODULE,
+    &pillar::MODULE,
+    &random::MODULE,
+    &sdb::MODULE,
+    &slsutil::MODULE,
+    &test::MODULE,
+];
 
 #[cfg(test)]
 mod tests {

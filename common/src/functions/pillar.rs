@@ -1,9 +1,8 @@
 //! `pillar.*` that only read: the data compiled for this minion.
 
-use super::path;
 use crate::args;
 use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, PureModule};
-use crate::value::{Map, Value};
+use crate::value::{Map, Value, merge, path};
 
 /// The module.
 pub const MODULE: PureModule = Module {
@@ -155,12 +154,27 @@ fn get(facts: &dyn Facts, function: &str, arguments: Arguments) -> CallResult {
         return Err(CallError::Unsupported(format!("{function} with pillarenv")));
     }
     let pillar = facts.pillar();
-    let found = path::in_map(&pillar, &wanted.key, &wanted.delimiter);
+    let found = path::traverse_map(&pillar, &wanted.key, &wanted.delimiter).cloned();
     let default = wanted.default.unwrap_or_default();
-    if wanted.merge && found.is_some() && !default.is_null() {
-        return Err(CallError::Unsupported(format!("{function} with merge")));
+    if !wanted.merge {
+        return Ok(found.unwrap_or(default).into());
     }
-    Ok(found.cloned().unwrap_or(default).into())
+    let lists =
+        wanted.merge_nested_lists.unwrap_or_else(|| facts.opts().get("pillar_merge_lists").is_some_and(Value::truthy));
+    Ok(match (default, found) {
+        (Value::Map(mut base), Some(Value::Map(over))) => {
+            merge::update(&mut base, &over, lists);
+            Value::Map(base)
+        }
+        (Value::List(mut base), Some(Value::List(more))) => {
+            let before = base.len();
+            base.extend(more.into_iter().filter(|item| !base[..before].contains(item)).collect::<Vec<_>>());
+            Value::List(base)
+        }
+        // What cannot be merged is answered as without merging, as the reference does.
+        (default, found) => found.unwrap_or(default),
+    }
+    .into())
 }
 
 fn items(facts: &dyn Facts, function: &str, arguments: Arguments) -> CallResult {
@@ -187,7 +201,7 @@ fn item(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     let pillar = facts.pillar();
     let mut found = Map::new();
     for key in args {
-        let value = path::in_map(&pillar, &key, &delimiter).cloned().unwrap_or_else(|| default.clone());
+        let value = path::traverse_map(&pillar, &key, &delimiter).cloned().unwrap_or_else(|| default.clone());
         found.insert(key, value);
     }
     Ok(found.into())
@@ -196,7 +210,7 @@ fn item(facts: &dyn Facts, arguments: Arguments) -> CallResult {
 fn keys(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     let wanted = Keys::bind("pillar.keys", arguments)?;
     let pillar = facts.pillar();
-    match path::in_map(&pillar, &wanted.key, &wanted.delimiter) {
+    match path::traverse_map(&pillar, &wanted.key, &wanted.delimiter) {
         None => Err(CallError::Failed(format!("Pillar key not found: {}", wanted.key))),
         Some(Value::Map(map)) => Ok(map.keys().cloned().collect::<Value>().into()),
         Some(_) => Err(CallError::Failed(format!("Pillar value in key {} is not a dict", wanted.key))),

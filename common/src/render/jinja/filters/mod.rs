@@ -1,11 +1,15 @@
 //! Filters: Jinja's own and those the reference adds. One table a file, looked up by name when a template is compiled.
 
 mod data;
+mod hash;
+mod machine;
+mod network;
 mod number;
 mod select;
 mod sequence;
 mod serialize;
 mod text;
+mod time;
 mod wrap;
 
 use super::fault::Res;
@@ -23,11 +27,15 @@ type Table = &'static [(&'static str, FilterCode)];
 
 const TABLES: &[Table] = &[
     data::FILTERS,
+    hash::FILTERS,
+    machine::FILTERS,
+    network::FILTERS,
     number::FILTERS,
     select::FILTERS,
     sequence::FILTERS,
     serialize::FILTERS,
     text::FILTERS,
+    time::FILTERS,
     wrap::FILTERS,
 ];
 

@@ -49,18 +49,6 @@ pub(super) const FILTERS: Table = &[
             None => Ok(Val::missing(Absent::Other("No random item, sequence was empty.".to_owned()))),
         }
     }),
-    ("random_sample", |_, value, arguments| {
-        let size = arguments.integer("size")?.unwrap_or(1).max(0) as usize;
-        let seed = arguments.take("seed").filter(|seed| !seed.is_none());
-        shuffled(value.items()?, seed).map(|mut items| {
-            items.truncate(size);
-            Val::list(items)
-        })
-    }),
-    ("random_shuffle", |_, value, arguments| {
-        let seed = arguments.take("seed").filter(|seed| !seed.is_none());
-        shuffled(value.items()?, seed).map(Val::list)
-    }),
     ("reverse", |_, value, _| match &value {
         Val::Str(text) => Ok(Val::str(text.chars().rev().collect::<String>())),
         other => {
@@ -338,20 +326,4 @@ fn zip(value: &Val, arguments: &mut Arguments, fill: Option<Val>) -> Res {
     let cell = |column: &Vec<Val>, row: usize| column.get(row).cloned().or_else(|| fill.clone()).unwrap_or(Val::None);
     let rows = (0..rows).map(|row| Val::tuple(columns.iter().map(|column| cell(column, row)).collect())).collect();
     Ok(Val::generator(if fill.is_some() { "zip_longest" } else { "zip" }, rows))
-}
-
-/// Mixed by a seed (always the same for the same seed) or by chance.
-fn shuffled(mut items: Vec<Val>, seed: Option<Val>) -> Res<Vec<Val>> {
-    use rand::SeedableRng;
-    use rand::seq::SliceRandom;
-    match seed {
-        None => items.shuffle(&mut rand::rng()),
-        Some(seed) => {
-            let digest = ring::digest::digest(&ring::digest::SHA256, seed.text()?.as_bytes());
-            let mut bytes = [0; 32];
-            bytes.copy_from_slice(digest.as_ref());
-            items.shuffle(&mut rand::rngs::StdRng::from_seed(bytes));
-        }
-    }
-    Ok(items)
 }

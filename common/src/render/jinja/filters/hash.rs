@@ -1,0 +1,121 @@
+//! Filters that hash, encode and draw lots.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rand::Rng;
+
+use super::super::fault::{Fault, Res};
+use super::super::interpret::Arguments;
+use super::super::object::Val;
+use super::Table;
+use crate::functions::digest;
+use crate::functions::twister::Twister;
+
+/// The filters.
+pub(super) const FILTERS: Table = &[
+    ("base64_decode", |_, value, _| {
+        let text: String = bytes(&value)?.iter().map(|byte| *byte as char).filter(|c| !c.is_whitespace()).collect();
+        match STANDARD.decode(text) {
+            Ok(bytes) => Ok(match String::from_utf8(bytes) {
+                Ok(text) => Val::str(text),
+                Err(error) => Val::Bytes(error.into_bytes().into()),
+            }),
+            Err(error) => Err(Fault::error(format!("this is no base64: {error}"))),
+        }
+    }),
+    ("base64_encode", |_, value, _| Ok(Val::str(STANDARD.encode(bytes(&value)?)))),
+    ("gen_mac", |_, value, _| {
+        let prefix = value.text()?;
+        let mut chance = rand::rng();
+        let tail: Vec<String> = (0..3).map(|_| format!("{:02X}", chance.random::<u8>())).collect();
+        Ok(Val::str(format!("{prefix}:{}", tail.join(":"))))
+    }),
+    ("hmac", |_, value, arguments| {
+        let secret = arguments.need_text("shared_secret")?;
+        let wanted = arguments.need_text("challenge_hmac")?;
+        Ok(Val::Bool(STANDARD.encode(digest::hmac_sha256(&value.text()?, &secret)) == wanted))
+    }),
+    ("hmac_compute", |_, value, arguments| {
+        let secret = arguments.need_text("shared_secret")?;
+        Ok(Val::str(digest::text(&digest::hmac_sha256(&value.text()?, &secret))))
+    }),
+    ("is_hex", |_, value, _| {
+        let text = value.text()?;
+        let digits = text.strip_prefix("0x").unwrap_or(&text);
+        Ok(Val::Bool(!digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit())))
+    }),
+    ("mac_str_to_bytes", |_, value, _| {
+        let text = value.text()?.replace([':', '-', '.'], "");
+        let byte = |at: usize| text.get(at..at + 2).and_then(|part| u8::from_str_radix(part, 16).ok());
+        match (0..6).map(|index| byte(index * 2)).collect::<Option<Vec<u8>>>() {
+            Some(bytes) if text.len() == 12 => Ok(Val::Bytes(bytes.into())),
+            _ => Err(Fault::error("Invalid MAC address")),
+        }
+    }),
+    ("md5", |_, value, _| hashed(&value, "md5")),
+    ("rand_str", random_hash),
+    ("random_hash", random_hash),
+    ("random_sample", |_, value, arguments| {
+        let size = arguments.integer("size")?.unwrap_or(1).max(0) as usize;
+        let items = value.items()?;
+        if size > items.len() {
+            return Err(Fault::error("Sample larger than population or is negative"));
+        }
+        Ok(Val::list(generator(arguments.take("seed"))?.sample(&items, size)))
+    }),
+    ("random_shuffle", |_, value, arguments| {
+        let mut items = value.items()?;
+        generator(arguments.take("seed"))?.shuffle(&mut items);
+        Ok(Val::list(items))
+    }),
+    ("sha1", |_, value, _| hashed(&value, "sha1")),
+    ("sha256", |_, value, _| hashed(&value, "sha256")),
+    ("sha512", |_, value, _| hashed(&value, "sha512")),
+    ("uuid", |_, value, _| Ok(Val::str(uuid(&value.text()?)))),
+];
+
+fn bytes(value: &Val) -> Res<Vec<u8>> {
+    match value {
+        Val::Str(text) => Ok(text.as_bytes().to_vec()),
+        Val::Bytes(bytes) => Ok(bytes.to_vec()),
+        Val::Undefined(missing) => Err(Fault::missing(missing)),
+        other => {
+            let kind = other.type_name();
+            Err(Fault::error(format!("expected str, bytes, or bytearray not <class '{kind}'>")))
+        }
+    }
+}
+
+fn hashed(value: &Val, algorithm: &str) -> Res {
+    let hex = digest::hex(algorithm, &bytes(value)?);
+    hex.map(Val::str).ok_or_else(|| Fault::error(format!("unsupported hash type {algorithm}")))
+}
+
+fn random_hash(_: &mut super::super::interpret::Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
+    let algorithm = arguments.text("hash_type", "md5")?;
+    let Some(size @ 1..) = value.as_int() else { return Err(Fault::error("random_hash takes a size above 0")) };
+    let number = rand::rng().random_range(0..size);
+    hashed(&Val::str(number.to_string()), &algorithm)
+}
+
+fn generator(seed: Option<Val>) -> Res<Twister> {
+    Ok(match seed {
+        None | Some(Val::None) => Twister::with_integer(rand::rng().random()),
+        Some(seed) => match seed.as_int() {
+            Some(number) => Twister::with_integer(number),
+            None => Twister::with_text(&seed.text()?),
+        },
+    })
+}
+
+/// A version 5 UUID in the DNS name space.
+fn uuid(name: &str) -> String {
+    let mut text = vec![0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8];
+    text.extend_from_slice(name.as_bytes());
+    let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, &text);
+    let mut bytes = digest.as_ref()[..16].to_vec();
+    bytes[6] = (bytes[6] & 0x0f) | 0x50;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex = digest::text(&bytes);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
