@@ -172,10 +172,16 @@ pub(super) fn slice(value: &Val, start: Option<Val>, stop: Option<Val>, step: Op
         }
         Val::Tuple(items) => Val::tuple(pick(items.len()).into_iter().map(|index| items[index].clone()).collect()),
         Val::Bytes(bytes) => Val::Bytes(pick(bytes.len()).into_iter().map(|index| bytes[index]).collect()),
-        Val::Object(object) if matches!(**object, Object::Range(..)) => {
-            let items = value.items()?;
-            Val::list(pick(items.len()).into_iter().map(|index| items[index].clone()).collect())
-        }
+        Val::Object(object) => match &**object {
+            Object::Range(first, last, by) => {
+                let len = range_len(*first, *last, *by);
+                let chosen = places(len, start, stop, step);
+                let at = |index: usize| first + index as i64 * by;
+                let begin = chosen.first().map_or(*first, |index| at(*index));
+                Val::object(Object::Range(begin, begin + chosen.len() as i64 * by * step, by * step))
+            }
+            _ => Val::missing(Absent::Element(value.clone(), Val::str("slice"))),
+        },
         // As in the reference: what cannot be sliced has no such item.
         other => Val::missing(Absent::Element(other.clone(), Val::str("slice"))),
     })

@@ -64,6 +64,7 @@ impl Run<'_> {
         let facts = &self.scope.facts;
         let value = match &**name {
             "salt" => Val::object(Object::Salt),
+            "self" => Val::object(Object::Blocks),
             "grains" => Val::from(&*facts.grains()),
             "pillar" => Val::from(&*facts.pillar()),
             "opts" => Val::from(&*facts.opts()),

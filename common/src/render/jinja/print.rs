@@ -150,7 +150,7 @@ fn write_object(object: &Rc<Object>, out: &mut String, depth: usize) {
             let _ = write!(out, "<TemplateModule '{}'>", module.name);
         }
         Object::Generator(name, _) => {
-            let _ = write!(out, "<generator object {name} at {address:#x}>");
+            let _ = write!(out, "<{name} at {address:#x}>");
         }
         Object::Method(receiver, name, _) => {
             let _ = write!(out, "<built-in method {name} of {} object at {address:#x}>", receiver.type_name());

@@ -68,7 +68,6 @@ const TESTS: &[(&str, TestCode)] = &[
     ("sequence", |_, value, _| {
         Ok(match value {
             Val::Str(_) | Val::List(_) | Val::Tuple(_) | Val::Dict(_) | Val::Bytes(_) => true,
-            Val::Undefined(missing) => return Err(Fault::missing(missing)),
             Val::Object(object) => matches!(**object, Object::Range(..)),
             _ => false,
         })

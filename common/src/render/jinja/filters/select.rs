@@ -78,7 +78,7 @@ fn map(run: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
             out.push(run.filter_named(&name, item, call)?);
         }
     }
-    Ok(Val::generator("sync_do_map", out))
+    Ok(Val::generator("generator object sync_do_map", out))
 }
 
 fn select(run: &mut Run<'_>, value: &Val, arguments: &mut Arguments, keep: bool, by_attribute: bool) -> Res {
@@ -121,5 +121,5 @@ fn select(run: &mut Run<'_>, value: &Val, arguments: &mut Arguments, keep: bool,
             out.push(item);
         }
     }
-    Ok(Val::generator("select_or_reject", out))
+    Ok(Val::generator("generator object select_or_reject", out))
 }

@@ -29,10 +29,10 @@ pub(super) const FILTERS: Table = &[
     ("is_iter", |_, value, _| Ok(Val::Bool(!value.is_str() && value.items().is_ok()))),
     ("is_list", |_, value, _| Ok(Val::Bool(matches!(value, Val::List(_))))),
     ("items", |_, value, _| match value {
-        Val::Undefined(_) => Ok(Val::generator("do_items", Vec::new())),
+        Val::Undefined(_) => Ok(Val::generator("generator object do_items", Vec::new())),
         Val::Dict(dict) => {
             let pairs = dict.borrow().iter().map(|(k, v)| Val::tuple(vec![k.val().clone(), v.clone()])).collect();
-            Ok(Val::generator("do_items", pairs))
+            Ok(Val::generator("generator object do_items", pairs))
         }
         _ => Err(Fault::error("Can only get item pairs from a mapping.")),
     }),
@@ -54,7 +54,7 @@ pub(super) const FILTERS: Table = &[
         other => {
             let mut items = other.items()?;
             items.reverse();
-            Ok(Val::generator("reversed", items))
+            Ok(Val::generator("list_reverseiterator object", items))
         }
     }),
     ("sequence", |_, value, _| match value.defined()? {
@@ -97,7 +97,7 @@ fn batch(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
         }
         rows.push(Val::list(row));
     }
-    Ok(Val::generator("do_batch", rows))
+    Ok(Val::generator("generator object do_batch", rows))
 }
 
 fn slice(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
@@ -119,7 +119,7 @@ fn slice(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
         }
         rows.push(Val::list(row));
     }
-    Ok(Val::generator("sync_do_slice", rows))
+    Ok(Val::generator("generator object sync_do_slice", rows))
 }
 
 fn lowered(value: &Val) -> Val {
@@ -325,5 +325,5 @@ fn zip(value: &Val, arguments: &mut Arguments, fill: Option<Val>) -> Res {
     let rows = if fill.is_some() { lens.max() } else { lens.min() }.unwrap_or(0);
     let cell = |column: &Vec<Val>, row: usize| column.get(row).cloned().or_else(|| fill.clone()).unwrap_or(Val::None);
     let rows = (0..rows).map(|row| Val::tuple(columns.iter().map(|column| cell(column, row)).collect())).collect();
-    Ok(Val::generator(if fill.is_some() { "zip_longest" } else { "zip" }, rows))
+    Ok(Val::generator(if fill.is_some() { "itertools.zip_longest object" } else { "zip object" }, rows))
 }

@@ -69,10 +69,33 @@ fn indentation(columns: i64) -> String {
 }
 
 fn dumps(value: &Val, options: &JsonOptions) -> Res<String> {
+    if options.sort_keys {
+        sortable(value, 0)?;
+    }
     if let Val::Bytes(_) | Val::Set(_) = value {
         return Err(Fault::error(format!("Object of type {} is not JSON serializable", value.type_name())));
     }
     Ok(json_dump::dumps(&value.to_value()?, options))
+}
+
+/// Fails for mappings whose keys have no common order, as Python does.
+fn sortable(value: &Val, depth: usize) -> Res<()> {
+    match value {
+        Val::Dict(dict) if depth < 200 => {
+            let dict = dict.borrow();
+            let mut last: Option<&Val> = None;
+            for (key, value) in dict.iter() {
+                if let Some(last) = last {
+                    key.val().order(last, "<")?;
+                }
+                last = Some(key.val());
+                sortable(value, depth + 1)?;
+            }
+            Ok(())
+        }
+        Val::List(items) if depth < 200 => items.borrow().iter().try_for_each(|item| sortable(item, depth + 1)),
+        _ => Ok(()),
+    }
 }
 
 fn tojson(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::attribute;
 use super::super::fault::{Fault, FaultKind, Res};
-use super::super::object::{Absent, Dict, Key, Missing, MissingKind, Val};
+use super::super::object::{Absent, Dict, Key, Missing, MissingKind, Object, Val};
 use super::super::operate;
 use super::super::tree::{Apply, Comparison, Const, Expr, Kind, Link, LinkKind};
 use super::{Arguments, Frame, Run};
@@ -75,7 +75,7 @@ impl Run<'_> {
                 let mut left = self.value(first, frame)?;
                 for (comparison, right) in rest {
                     let right = self.value(right, frame)?;
-                    if !compare(*comparison, &left, &right)? {
+                    if !self.compare(*comparison, &left, &right)? {
                         return Ok(Val::Bool(false));
                     }
                     left = right;
@@ -93,6 +93,16 @@ impl Run<'_> {
                 })),
             },
         })
+    }
+
+    fn compare(&mut self, comparison: Comparison, left: &Val, right: &Val) -> Res<bool> {
+        // `'cmd.run' in salt` asks for a function.
+        if let (Comparison::In | Comparison::NotIn, Val::Str(name), Val::Object(object)) = (comparison, left, right)
+            && matches!(**object, Object::Salt)
+        {
+            return Ok(self.scope.facts.caller().exists(name) == (comparison == Comparison::In));
+        }
+        compare(comparison, left, right)
     }
 
     /// The first value whose truth is `truth`, else the last.
