@@ -8,6 +8,7 @@ use fleet_common::channel::ChannelError;
 use fleet_common::channel::publish::Sealer;
 use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
+use fleet_common::fault;
 use fleet_common::ids::{FunctionName, MinionId};
 use fleet_common::proto::api::NewJob;
 use fleet_common::proto::decode::encode;
@@ -92,6 +93,9 @@ impl Stream {
     pub fn publish(&self, publication: &Publication) -> Result<(), ChannelError> {
         let mut sealer = self.lock();
         let frame = sealer.seal(publication)?;
+        if matches!(publication, Publication::Job(_)) {
+            fault::point("job.sealed");
+        }
         self.publisher.publish(frame);
         Ok(())
     }
@@ -157,6 +161,7 @@ impl Desk {
             return Err(PublishError::TooLong { bytes, most: MOST_ARGUMENTS });
         }
         let meant = self.resolve(&new.target).await?;
+        fault::point("job.resolved");
         let now = (self.now)();
         let down = self.minions.down(&meant.ids);
         let row = JobRow {
@@ -195,10 +200,12 @@ impl Desk {
         let (job, payload) = published_form(row.job.clone());
         let active = Arc::new(Active::new(job, payload, (row.expected.clone(), row.down.clone()), row.created, open));
         self.store.create_job(row).await?;
+        fault::point("job.stored");
         self.jobs.enter(active.clone());
         let follow = Follow::new(active.clone(), options, self.minions.clone(), self.store.clone());
         if !nobody_is_up {
             self.stream.publish(&Publication::Job(active.job.clone()))?;
+            fault::point("job.published");
         }
         tracing::info!(jid = %active.job.jid, fun = %active.job.fun, user = active.job.user,
             target = active.job.target.expr, minions = active.expected.len(), "job published");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fleet_common::call::READ_ONLY;
+use fleet_common::fault;
 use fleet_common::proto::ret::Return;
 
 use crate::jobs::Jobs;
@@ -23,18 +24,22 @@ impl Returns {
     pub async fn take(&self, session: &Session, mut ret: Return) -> Result<Recorded, StoreError> {
         // Who answers is the session's identity, never what the message says.
         ret.id = session.id.clone();
+        fault::point("return.received");
         let ret = Arc::new(ret);
         let active = self.jobs.get(&ret.jid).filter(|job| job.expects(&ret.id));
         let changes = READ_ONLY.binary_search(&ret.fun.as_str()).is_err();
         let durable = active.as_ref().map_or(changes, |job| job.job.changes);
         let created = active.as_ref().map(|job| job.created);
         let committed = self.store.begin_record(ret.clone(), created, durable).await?;
+        fault::point("return.queued");
         if let Some(job) = active
             && job.returned(&ret)
         {
             self.jobs.complete(&ret.jid);
         }
+        fault::point("return.streamed");
         let recorded = committed.wait().await?;
+        fault::point("return.committed");
         match recorded {
             Recorded::New | Recorded::Duplicate => {
                 tracing::debug!(jid = %ret.jid, minion = %ret.id, ?recorded, "return");

@@ -36,7 +36,9 @@ fn a_master_killed_at_any_point_starts_nothing_twice() {
         let starts = fleet.dir().join("starts");
         let line = format!("echo x >> {}", starts.display());
         let finished = fleet.ctl(&["web1", "cmd.run", &line, "-t", "3"]);
-        assert_ne!(finished.status, 0, "{point}: the master lived on: {finished:?}");
+        let told = POINTS.iter().position(|p| p == point) >= POINTS.iter().position(|p| *p == "return.streamed");
+        // Once the return was passed on, the command may have all it waits for.
+        assert!(told || finished.status != 0, "{point}: the master lived on: {finished:?}");
         assert!(fleet.ended("master"), "{point}: the point was not passed");
         fleet.die_nowhere();
         fleet.start_master();

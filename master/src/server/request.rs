@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fleet_common::fault;
 use fleet_common::ids::Jid;
 use fleet_common::proto::request::{Reply, Request};
 use fleet_common::proto::ret::Return;
@@ -30,8 +31,12 @@ pub(super) async fn handle(parts: &Arc<Parts>, session: &Arc<Session>, number: u
             let (parts, session) = (parts.clone(), session.clone());
             tokio::spawn(async move {
                 let reply = answer(&parts, &session, slow).await;
+                let stored = matches!(reply, Reply::Stored {});
                 // A session that ended asks again in its next one.
                 let _ = session.sender.reply(number, reply).await;
+                if stored {
+                    fault::point("return.acknowledged");
+                }
             });
             return;
         }
