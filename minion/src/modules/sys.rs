@@ -1,0 +1,165 @@
+//! `sys.*`: what functions there are, what they do and what they take.
+
+use fleet_common::args;
+use fleet_common::call::{ArgRow, Arguments, CallResult, Function, Rest, Row};
+use fleet_common::target::glob;
+use fleet_common::value::{Map, Value};
+
+use crate::cx::{Look, Module};
+
+/// The module.
+pub const MODULE: Module = Module {
+    name: "sys",
+    doc: "What functions there are, what they do and what they take.",
+    functions: &[
+        Function::reads(
+            "doc",
+            "Texts of functions, of whole modules, or of all.",
+            "sys.doc test.ping",
+            Names::ROWS,
+            doc,
+        )
+        .quick(),
+        Function::reads(
+            "argspec",
+            "Arguments and defaults of functions.",
+            "sys.argspec test.echo",
+            Names::ROWS,
+            argspec,
+        )
+        .quick(),
+        Function::reads(
+            "list_functions",
+            "Names of functions: all, of modules, or matching a pattern.",
+            "sys.list_functions test 'sys.list*'",
+            Names::ROWS,
+            list_functions,
+        )
+        .quick(),
+        Function::reads(
+            "list_modules",
+            "Names of modules: all, or matching a pattern.",
+            "sys.list_modules 's*'",
+            Names::ROWS,
+            list_modules,
+        )
+        .quick(),
+    ],
+};
+
+args! {
+    /// Names or patterns.
+    pub struct Names {
+        /// Modules, functions, or shell patterns of them.
+        *args: Vec<String>,
+    }
+}
+
+fn name(row: &Row) -> String {
+    format!("{}.{}", row.module, row.name)
+}
+
+/// True for a function that a name, a module's name or a pattern stands for; no names stand for all.
+fn wanted(row: &Row, names: &[String]) -> bool {
+    let full = name(row);
+    names.is_empty()
+        || names.iter().any(|wanted| {
+            if glob::is_pattern(wanted) {
+                glob::matches(wanted, &full)
+            } else {
+                *wanted == full || *wanted == row.module
+            }
+        })
+}
+
+fn doc(look: &Look, arguments: Arguments) -> CallResult {
+    let names = Names::bind("sys.doc", arguments)?.args;
+    let text = |row: Row| {
+        let mut text = format!("{}\n\nCLI Example:\n\n    salt '*' {}\n", row.doc, row.example);
+        for argument in row.args {
+            let doc = argument.doc.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+            text.push_str(&format!("\n{}\n    {}\n", argument.name, doc.trim()));
+        }
+        (Value::from(name(&row)), Value::from(text))
+    };
+    let texts: Map = look.functions().rows().filter(|row| wanted(row, &names)).map(text).collect();
+    Ok(texts.into())
+}
+
+fn argspec(look: &Look, arguments: Arguments) -> CallResult {
+    let names = Names::bind("sys.argspec", arguments)?.args;
+    let rows = look.functions().rows().filter(|row| wanted(row, &names));
+    let specs: Map = rows.map(|row| (Value::from(name(&row)), Value::Map(spec(row.args)))).collect();
+    Ok(specs.into())
+}
+
+/// Names, the defaults of the last ones, and whether more are taken.
+fn spec(rows: &[ArgRow]) -> Map {
+    let plain: Vec<&ArgRow> = rows.iter().filter(|row| row.rest == Rest::No).collect();
+    let or_null = |list: Value| if list.truthy() { list } else { Value::Null };
+    // Arguments are given by position, so defaults count from the first optional one on.
+    let defaults =
+        plain.iter().skip_while(|row| row.default.is_none()).map(|row| default(row.default.unwrap_or("None")));
+    let takes = |rest: Rest| if rows.iter().any(|row| row.rest == rest) { Value::Bool(true) } else { Value::Null };
+    Map::from_iter([
+        ("args", or_null(plain.iter().map(|row| Value::from(row.name)).collect())),
+        ("defaults", or_null(defaults.collect())),
+        ("varargs", takes(Rest::Positional)),
+        ("kwargs", takes(Rest::Keyword)),
+    ])
+}
+
+/// The value of a default as it stands in the table (`Some("x".to_owned())`, `Value::from(5)`, `Vec::new()`).
+fn default(text: &str) -> Value {
+    let text = text.trim().trim_end_matches(".to_owned()");
+    for wrapper in ["Value::from(", "Value::Bool(", "Some("] {
+        if let Some(inner) = text.strip_prefix(wrapper).and_then(|inner| inner.strip_suffix(')')) {
+            return default(inner);
+        }
+    }
+    match text {
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        "String::new()" => Value::from(""),
+        "Vec::new()" => Value::List(Vec::new()),
+        "Map::new()" => Value::Map(Map::new()),
+        quoted if quoted.starts_with('"') => Value::from(quoted.trim_matches('"')),
+        number => match (number.parse::<i64>(), number.parse::<f64>()) {
+            (Ok(whole), _) => Value::Int(whole),
+            (_, Ok(part)) => Value::Float(part),
+            _ => Value::Null,
+        },
+    }
+}
+
+fn list_functions(look: &Look, arguments: Arguments) -> CallResult {
+    let names = Names::bind("sys.list_functions", arguments)?.args;
+    let listed = look.functions().rows().filter(|row| wanted(row, &names)).map(|row| Value::from(name(&row)));
+    Ok(listed.collect::<Value>().into())
+}
+
+fn list_modules(look: &Look, arguments: Arguments) -> CallResult {
+    let names = Names::bind("sys.list_modules", arguments)?.args;
+    let fits = |module: &str| names.is_empty() || names.iter().any(|wanted| glob::matches(wanted, module));
+    let listed = look.functions().modules().map(|(module, _)| module).filter(|module| fits(module)).map(Value::from);
+    Ok(listed.collect::<Value>().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_of_the_tables_become_values() {
+        for (text, value) in [
+            ("None", Value::Null),
+            ("Some(\"debug\".to_owned())", Value::from("debug")),
+            ("Value::from(\".bak\")", Value::from(".bak")),
+            ("5", Value::from(5)),
+            ("Value::Bool(false)", Value::from(false)),
+            ("String::new()", Value::from("")),
+        ] {
+            assert!(default(text).identical(&value), "{text}");
+        }
+    }
+}
