@@ -209,6 +209,10 @@ impl Compiler<'_> {
 
     fn not_rendered(&mut self, sls: &str, diagnostic: Diagnostic) {
         let sls = sls.to_owned();
+        let diagnostic = match self.facts.explain(&diagnostic.message) {
+            Some(hint) => diagnostic.help(hint),
+            None => diagnostic,
+        };
         let problem = if self.options.safe_render_error {
             Problem::Rendering { sls }
         } else {
@@ -274,5 +278,135 @@ fn merge_into(whole: &mut Map, part: Map, options: &Options) {
         Strategy::Smart | Strategy::Recurse => merge::update(whole, &part, options.merge_lists),
         Strategy::None => merge::update(whole, &part, false),
         Strategy::List => *whole = merge::merge(whole, &part, Strategy::List, options.merge_lists),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::call::{Arguments, Call, CallError, CallResult};
+    use crate::files::{FileError, FileStat};
+    use crate::render::Limits;
+    use crate::value::python::repr;
+
+    struct Files(BTreeMap<(&'static str, String), String>);
+
+    impl FileSource for Files {
+        fn environments(&self) -> Result<Vec<String>, FileError> {
+            Ok(vec!["base".to_owned(), "dev".to_owned()])
+        }
+        fn list(&self, environment: &str, prefix: &str) -> Result<Vec<String>, FileError> {
+            let inside = self.0.keys().filter(|(env, path)| *env == environment && path.starts_with(prefix));
+            Ok(inside.map(|(_, path)| path.clone()).collect())
+        }
+        fn directories(&self, _: &str, _: &str) -> Result<Vec<String>, FileError> {
+            Ok(Vec::new())
+        }
+        fn stat(&self, environment: &str, path: &str) -> Result<Option<FileStat>, FileError> {
+            let found = self.read(environment, path)?;
+            Ok(found.map(|content| FileStat { size: content.len() as u64, mode: 0, mtime: 0, link: None }))
+        }
+        fn read(&self, environment: &str, path: &str) -> Result<Option<Arc<[u8]>>, FileError> {
+            let found = self.0.iter().find(|((env, known), _)| *env == environment && known == path);
+            Ok(found.map(|(_, text)| text.as_bytes().into()))
+        }
+    }
+
+    struct Web1;
+
+    impl Facts for Web1 {
+        fn id(&self) -> &str {
+            "web1"
+        }
+        fn grains(&self) -> Arc<Map> {
+            Arc::new(Map::from_iter([("os", "Debian")]))
+        }
+        fn pillar(&self) -> Arc<Map> {
+            Arc::default()
+        }
+        fn opts(&self) -> Arc<Map> {
+            Arc::default()
+        }
+        fn files(&self) -> Option<Arc<dyn FileSource>> {
+            None
+        }
+        fn caller(&self) -> Arc<dyn Call> {
+            Arc::new(Shell)
+        }
+    }
+
+    /// A minion's functions: `cmd.run`, which says what it would have run.
+    struct Shell;
+
+    impl Call for Shell {
+        fn call(&self, function: &str, arguments: Arguments) -> CallResult {
+            if !self.exists(function) {
+                return Err(CallError::Unknown { function: function.to_owned(), suggestion: None });
+            }
+            Ok(arguments.positional.into_iter().next().unwrap_or_default().into())
+        }
+        fn exists(&self, function: &str) -> bool {
+            function == "cmd.run"
+        }
+        fn names(&self) -> Vec<String> {
+            vec!["cmd.run".to_owned()]
+        }
+    }
+
+    fn compiled(files: &[(&'static str, &str, &str)], options: &Options) -> Pillar {
+        let files = files.iter().map(|(env, path, text)| ((*env, (*path).to_owned()), (*text).to_owned()));
+        let files: Arc<dyn FileSource> = Arc::new(Files(files.collect()));
+        compile(&Renderer::new(Limits::default()), &files, Arc::new(Web1), options)
+    }
+
+    fn shown(files: &[(&'static str, &str, &str)], options: &Options) -> String {
+        repr(&Value::Map(compiled(files, options).into_map()))
+    }
+
+    const TOP: (&str, &str, &str) = ("base", "top.sls", "base: {'web1': [{match: glob}, a, b]}");
+
+    #[test]
+    fn includes_take_defaults_and_keys_and_go_below() {
+        let a = ("base", "a/init.sls", "include: [{.part: {defaults: {v: 7}, key: 'x:y'}}]\nx: {z: 1}\n");
+        let part = ("base", "a/part.sls", "k: {{ v }}\n");
+        let b = ("base", "b.sls", "x: {z: 2}\nseen: {{ pillar['x']['y']['k'] }}\n");
+        assert_eq!(shown(&[TOP, a, part, b], &Options::default()), "{'x': {'y': {'k': 7}, 'z': 2}, 'seen': 7}");
+    }
+
+    #[test]
+    fn a_fault_holds_the_pillar_but_hides_no_other() {
+        let pillar = compiled(&[TOP, ("base", "a.sls", "x: {{ nope }}\n")], &Options::default());
+        let texts: Vec<String> = pillar.faults.iter().map(Fault::text).collect();
+        let missing = "Specified SLS 'b' in environment 'base' is not available on the salt master";
+        assert_eq!(texts, ["Rendering SLS 'a' failed. Please see master log for details.", missing]);
+        assert_eq!(pillar.faults[0].diagnostic.place.as_ref().map(|place| place.line), Some(1));
+        assert!(pillar.into_result().is_err());
+    }
+
+    #[test]
+    fn functions_with_an_effect_are_refused_by_name() {
+        let files = [TOP, ("base", "a.sls", "x: {{ salt['cmd.run']('id') }}\n"), ("base", "b.sls", "y: 1\n")];
+        let refused = compiled(&files, &Options::default());
+        let told = refused.faults[0].diagnostic.to_string();
+        assert!(told.contains("cmd.run") && told.contains("pillar_exec"), "{told}");
+        let allowed = Options { exec: vec!["cmd.run".to_owned()], ..Options::default() };
+        assert_eq!(shown(&files, &allowed), "{'x': 'id', 'y': 1}");
+    }
+
+    #[test]
+    fn environments_and_overrides() {
+        let files = [
+            ("base", "top.sls", "base: {'web1': [{match: glob}, a]}"),
+            ("dev", "top.sls", "dev: {'web1': [{match: glob}, a]}"),
+            ("base", "a.sls", "s: base\nb: 1\n"),
+            ("dev", "a.sls", "s: dev\n"),
+        ];
+        assert_eq!(shown(&files, &Options::default()), "{'s': 'dev', 'b': 1}");
+        let dev = Options { pillarenv: Some("dev".to_owned()), ..Options::default() };
+        assert_eq!(shown(&files, &dev), "{'s': 'dev'}");
+        let over = Options { overrides: Map::from_iter([("s", "call")]), ..Options::default() };
+        assert_eq!(shown(&files, &over), "{'s': 'call', 'b': 1}");
     }
 }

@@ -18,18 +18,27 @@ pub(super) struct PillarFacts {
     functions: Arc<Functions>,
     exec: Arc<[String]>,
     pillar: Arc<Mutex<Arc<Map>>>,
+    /// The function that a template asked for last and did not get.
+    refused: Arc<Mutex<Option<String>>>,
 }
 
 impl PillarFacts {
     pub fn new(minion: Arc<dyn Facts>, files: Arc<dyn FileSource>, exec: &[String], pillar: Map) -> Self {
         let functions = Arc::new(Functions::new(MODULES, &[]));
-        Self { minion, files, functions, exec: exec.into(), pillar: Arc::new(Mutex::new(Arc::new(pillar))) }
+        let pillar = Arc::new(Mutex::new(Arc::new(pillar)));
+        Self { minion, files, functions, exec: exec.into(), pillar, refused: Arc::default() }
     }
 
     /// Changes the pillar compiled so far; copies it only while a template still holds on to it.
     pub fn update(&self, change: impl FnOnce(&mut Map)) {
         let mut pillar = self.pillar.lock().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut pillar));
+    }
+
+    /// Why a template did not get a function, if the message of its failure names one that was refused.
+    pub fn explain(&self, message: &str) -> Option<String> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).take();
+        refused.filter(|function| message.contains(&format!("'{function}'"))).map(|function| refusal(&function))
     }
 }
 
@@ -70,13 +79,15 @@ impl Call for Caller {
                 Code::Changes(_) => Err(refused(function)),
             },
             Ok(Entry::Own(_)) | Err(_) if self.is_allowed(function) => self.0.minion.caller().call(function, arguments),
-            Ok(Entry::Own(_)) => Err(refused(function)),
-            Err(_) if self.0.minion.caller().exists(function) => Err(refused(function)),
-            Err(unknown) => Err(unknown),
+            Ok(Entry::Own(_)) | Err(_) => Err(refused(function)),
         }
     }
     fn exists(&self, function: &str) -> bool {
-        self.0.functions.find(function).is_ok() || self.is_allowed(function)
+        let exists = self.0.functions.find(function).is_ok() || self.is_allowed(function);
+        if !exists {
+            *self.0.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(function.to_owned());
+        }
+        exists
     }
     fn names(&self) -> Vec<String> {
         let mut names = self.0.functions.names();
@@ -88,8 +99,12 @@ impl Call for Caller {
 }
 
 fn refused(function: &str) -> CallError {
-    CallError::Invocation(format!(
+    CallError::Invocation(refusal(function))
+}
+
+fn refusal(function: &str) -> String {
+    format!(
         "'{function}' is not available in pillar templates: only functions without effect on a machine are, and those \
          that 'pillar_exec' lists"
-    ))
+    )
 }
