@@ -1,13 +1,16 @@
 //! The passes in their order, as the entry points use them.
 
-use super::chunk::Chunk;
+use std::sync::Arc;
+
+use super::chunk::{Chunk, Order};
 use super::context::{Context, Matches, Options};
 use super::declaration::{High, Home};
-use super::fault::{Fault, Source};
+use super::fault::{Fault, Problem, Source, Spot};
 use super::sls::Rendered;
 use super::{extend, high, include, lower, order, requisite};
-use crate::value::Value;
-use crate::yaml::Marks;
+use crate::value::python::str_;
+use crate::value::{Map, Value};
+use crate::yaml::{Mark, Marks};
 
 /// Renders what `matches` asks for into high data. The faults say what could not be used.
 pub fn render(context: &Context, matches: &Matches) -> (High, Vec<Fault>) {
@@ -16,7 +19,7 @@ pub fn render(context: &Context, matches: &Matches) -> (High, Vec<Fault>) {
 
 /// Reads high data that a call handed in; `name` stands for a file name in diagnostics, `marks` may be empty.
 pub fn read(options: &Options, data: Value, marks: &Marks, name: &str) -> (High, Vec<Fault>) {
-    let source = std::sync::Arc::new(Source { name: name.to_owned(), text: String::new() });
+    let source = Arc::new(Source { name: name.to_owned(), text: String::new() });
     let rendered = Rendered { value: data, marks: marks.clone(), source, is_init: false };
     include::from_data(options, rendered, &Home::default())
 }
@@ -29,6 +32,34 @@ pub fn verify(high: &High) -> Vec<Fault> {
 /// Chunks of high data as it stands: no extensions, no exclusions, no requisites from elsewhere (`show_low_sls`).
 pub fn chunks(high: &High) -> Vec<Chunk> {
     order::order(lower::lower(high))
+}
+
+/// A chunk that a call handed in (`state.low`, `state.single`): `state`, `fun`, `name`, maybe `__id__` and arguments.
+pub fn chunk(data: &Map) -> Result<Chunk, Vec<Fault>> {
+    let text = |key: &str| data.get(key).and_then(Value::as_str).map(str::to_owned);
+    let missing = |key: &&str| data.get(key).is_none();
+    let faults: Vec<Fault> = (["state", "fun", "name"].iter().filter(|key| missing(key)))
+        .map(|key| Fault::of_call(Problem::MissingData { key: (*key).to_owned() }))
+        .collect();
+    let (Some(state), Some(fun), true) = (text("state"), text("fun"), faults.is_empty()) else { return Err(faults) };
+    let name = data.get("name").map(str_).unwrap_or_default();
+    let mut arguments = data.clone();
+    arguments.retain(|key, _| {
+        !matches!(key.as_str(), Some("state" | "fun" | "name" | "__id__" | "__sls__" | "__env__" | "order"))
+    });
+    Ok(Chunk {
+        state,
+        fun,
+        id: text("__id__").unwrap_or_else(|| name.clone()),
+        name,
+        sls: text("__sls__").map(Arc::from),
+        env: text("__env__").map(Arc::from),
+        included_from: Vec::new(),
+        order: Order(Value::Int(1)),
+        marks: vec![Mark::default(); arguments.len()],
+        data: arguments,
+        spot: Spot::nowhere("<call>"),
+    })
 }
 
 /// All passes from high data to chunks in run order: extend, verify, requisites, exclude, lower, order.

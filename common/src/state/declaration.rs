@@ -137,6 +137,16 @@ impl StateDeclaration {
 }
 
 impl High {
+    /// Excludes what a call asks for (`exclude=`): SLS names (`a,b` or a list) or mappings with `id` or `sls`.
+    pub fn exclude(&mut self, wanted: &Value) {
+        let items = match wanted {
+            Value::Str(names) => names.split(',').map(|name| Value::from(name.trim())).collect(),
+            Value::List(items) => items.clone(),
+            _ => Vec::new(),
+        };
+        self.excludes.extend(items.into_iter().filter_map(super::sls::exclude));
+    }
+
     /// The data as the reference shows it (`state.show_highstate`, `state.show_sls`).
     pub fn to_value(&self) -> Value {
         let mut high = Map::with_capacity(self.declarations.len());

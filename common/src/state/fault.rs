@@ -223,6 +223,8 @@ pub(crate) enum Problem {
     TopTarget { target: String, why: String },
     #[error("top_file_merging_strategy set to 'same', but no default_top configuration option was set")]
     NoDefaultTop,
+    #[error("Missing \"{key}\" data")]
+    MissingData { key: String },
     #[error("No matches for ID '{id}' found in SLS '{sls}' within saltenv '{env}'")]
     NoId { id: String, sls: String, env: String },
 }

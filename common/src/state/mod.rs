@@ -12,6 +12,9 @@
 //! let report = run(&runner, &chunks, &RunOptions { .. });   // runner: your ChunkRunner
 //! ```
 //!
+//! High data and chunks that a call hands in come through [`read`] (`state.high`, `state.template_str`) and [`chunk`]
+//! (`state.low`, `state.single`); [`show::sls_id`] and [`RunOptions::only`] run one ID; [`High::exclude`] is `exclude=`.
+//!
 //! Every [`Fault`] has the reference's wording (`text`) and a diagnostic with file, line, column and hints. `show`
 //! answers the functions `state.show_*`, `sls_exists` and `id_exists` whole.
 
@@ -37,11 +40,11 @@ mod top;
 mod walk;
 
 pub use chunk::{Chunk, Order, is_option, tag};
-pub use compile::{chunks, low, read, render, verify};
+pub use compile::{chunk, chunks, low, read, render, verify};
 pub use context::{Context, Matches, Options, TopMerging};
 pub use declaration::{Argument, Arguments, Body, Declaration, Exclude, High, Home, StateDeclaration};
 pub use fault::{Fault, Source, Spot, texts};
 pub use requisite::{InKeyword, Keyword};
-pub use result::{ChunkResult, Outcome, Report};
+pub use result::{ChunkResult, Outcome, Report, no_states};
 pub use run::{ChunkRunner, Invocation, Mode, RunOptions, run};
 pub use top::{Top, top};

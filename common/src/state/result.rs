@@ -101,6 +101,18 @@ impl ChunkResult {
     }
 }
 
+/// The return of a highstate that has nothing to run, with the reason.
+pub fn no_states(comment: &str) -> Value {
+    let entry = Map::from_iter([
+        ("result", Value::Bool(false)),
+        ("comment", Value::from(comment)),
+        ("name", Value::from("No States")),
+        ("changes", Value::Map(Map::new())),
+        ("__run_num__", Value::Int(0)),
+    ]);
+    Value::Map(Map::from_iter([("no_|-states_|-states_|-None", Value::Map(entry))]))
+}
+
 /// The results of a run, by run number.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
