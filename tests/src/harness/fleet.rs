@@ -19,6 +19,8 @@ pub struct FleetOptions {
     pub master_config: String,
     /// Directory of state files; the fleet's own empty one when not given.
     pub states: Option<PathBuf>,
+    /// Daemons log warnings only, as in normal use, instead of everything.
+    pub quiet: bool,
     /// Directory of pillar files; the fleet's own empty one when not given.
     pub pillar: Option<PathBuf>,
 }
@@ -32,6 +34,7 @@ pub struct Fleet {
     /// Port of the request socket.
     pub request_port: u16,
     die_at: Option<&'static str>,
+    quiet: bool,
     master: Option<Child>,
     minions: BTreeMap<String, Child>,
 }
@@ -51,7 +54,8 @@ impl Fleet {
     pub fn in_dir(dir: PathBuf, options: &FleetOptions) -> Self {
         let (publish_port, request_port) = free_ports();
         let (keep, die_at, master, minions) = (false, None, None, BTreeMap::new());
-        let fleet = Self { dir, keep, publish_port, request_port, die_at, master, minions };
+        let quiet = options.quiet;
+        let fleet = Self { dir, keep, publish_port, request_port, die_at, quiet, master, minions };
         let states = options.states.clone().unwrap_or_else(|| fleet.dir.join("srv/salt"));
         let pillar = options.pillar.clone().unwrap_or_else(|| fleet.dir.join("srv/pillar"));
         for folder in [&states, &pillar, &fleet.master_config_dir()] {
@@ -77,6 +81,11 @@ impl Fleet {
     /// Directory of the master's configuration.
     pub fn master_config_dir(&self) -> PathBuf {
         self.dir.join("etc-master")
+    }
+
+    /// The socket of the master's API.
+    pub fn api_socket(&self) -> PathBuf {
+        self.dir.join("master/var/run/salt/master/api.sock")
     }
 
     /// Directory of a minion's configuration.
@@ -160,7 +169,7 @@ impl Fleet {
             fs::OpenOptions::new().create(true).append(true).open(self.log_path(log)).expect("a log can be opened");
         let copy = file.try_clone().expect("a log can be shared");
         let mut command = Command::new(program(name));
-        command.arg("-c").arg(config).args(["-l", "debug"]).env("NO_COLOR", "1");
+        command.arg("-c").arg(config).args(["-l", if self.quiet { "warning" } else { "debug" }]).env("NO_COLOR", "1");
         if let Some(point) = self.die_at.filter(|point| point.starts_with("minion.") == (log != "master")) {
             command.env("FLEET_DIE_AT", point);
         }
