@@ -155,6 +155,7 @@ impl Desk {
         if !caller.may_publish() {
             return Err(PublishError::Denied(caller.name.clone()));
         }
+        fault::point("job.received");
         let fun: FunctionName = new.fun.parse()?;
         let bytes = encode(&(&new.arg, &new.kwarg)).len();
         if bytes > MOST_ARGUMENTS {

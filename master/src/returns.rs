@@ -22,6 +22,7 @@ impl Returns {
     /// Takes a return of this session's minion. When this is `Ok`, the return is committed (or known before) and may
     /// be acknowledged.
     pub async fn take(&self, session: &Session, mut ret: Return) -> Result<Recorded, StoreError> {
+        fault::point("return.received");
         // Who answers is the session's identity, never what the message says.
         ret.id = session.id.clone();
         fault::point("return.received");

@@ -62,7 +62,7 @@ fn a_second_key_under_a_known_name_is_denied_and_changes_nothing() {
         let listed = fleet.key(&["-L", "--out", "json"]).json();
         (listed["minions_denied"] == json!(["web1"])).then_some(())
     });
-    assert!(denied.is_some(), "{}\n{}", fleet.key(&["-L"]).stdout, fleet.log("stranger"));
+    assert!(denied.is_some(), "{}\n{}", fleet.key(&["-L"]).stdout, fleet.tail("stranger"));
     assert_eq!(fleet.ctl(&["web1", "test.ping", "--out", "json", "--static"]).json(), json!({"web1": true}));
 }
 

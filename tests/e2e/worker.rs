@@ -30,7 +30,7 @@ fn ping_answers_while_jobs_run_and_a_job_can_be_killed() {
         let job = seen["web1"].as_array()?.iter().find(|job| job["fun"] == json!("cmd.run"))?.clone();
         job["jid"].as_str().map(str::to_owned)
     });
-    let jid = running.unwrap_or_else(|| panic!("the job does not show:\n{}", fleet.log("web1")));
+    let jid = running.unwrap_or_else(|| panic!("the job does not show:\n{}", fleet.tail("web1")));
     assert_eq!(fleet.ctl(&["web1", "test.ping", "--out", "json", "--static"]).json(), json!({"web1": true}));
     let killed = fleet.ctl(&["web1", "saltutil.kill_job", &jid]);
     assert_eq!(killed.status, 0, "{killed:?}");

@@ -35,6 +35,8 @@ pub struct Fleet {
     pub request_port: u16,
     die_at: Option<&'static str>,
     quiet: bool,
+    /// How often a master was started: its log says as often that it is ready.
+    starts: usize,
     master: Option<Child>,
     minions: BTreeMap<String, Child>,
 }
@@ -55,7 +57,7 @@ impl Fleet {
         let (publish_port, request_port) = free_ports();
         let (keep, die_at, master, minions) = (false, None, None, BTreeMap::new());
         let quiet = options.quiet;
-        let fleet = Self { dir, keep, publish_port, request_port, die_at, quiet, master, minions };
+        let fleet = Self { dir, keep, publish_port, request_port, die_at, quiet, starts: 0, master, minions };
         let states = options.states.clone().unwrap_or_else(|| fleet.dir.join("srv/salt"));
         let pillar = options.pillar.clone().unwrap_or_else(|| fleet.dir.join("srv/pillar"));
         for folder in [&states, &pillar, &fleet.master_config_dir()] {
@@ -106,13 +108,16 @@ impl Fleet {
     /// Starts the master and waits until it answers on its socket.
     pub fn start_master(&mut self) {
         self.spawn_master();
-        let ready = wait_until(READY, || (self.key(&["-L"]).status == 0 && self.master_listens()).then_some(()));
-        assert!(ready.is_some(), "the master is not ready:\n{}", self.log("master"));
+        let said = || self.quiet || self.log("master").matches("master ready").count() >= self.starts;
+        let ready =
+            wait_until(READY, || (self.key(&["-L"]).status == 0 && self.master_listens() && said()).then_some(()));
+        assert!(ready.is_some(), "the master is not ready:\n{}", self.tail("master"));
     }
 
     /// Starts the master and returns at once.
     pub fn spawn_master(&mut self) {
         let child = self.daemon("saltmaster", &self.master_config_dir(), "master");
+        self.starts += 1;
         self.master = Some(child);
     }
 
@@ -140,8 +145,8 @@ impl Fleet {
     /// True when the master has said that this minion's session is open since its last start.
     pub fn connected(&self, id: &str) -> bool {
         let log = self.log("master");
-        let start = log.rfind("master is ready").unwrap_or(0);
-        log[start..].lines().any(|line| line.contains("session open") && line.contains(id))
+        let start = log.rfind("master ready").unwrap_or(0);
+        log[start..].lines().any(|line| line.contains("session opened") && line.contains(id))
     }
 
     /// Starts a minion with further configuration lines and returns at once.
@@ -186,6 +191,13 @@ impl Fleet {
         fs::read_to_string(self.log_path(who)).unwrap_or_default()
     }
 
+    /// The last lines of a daemon's log, for the message of a failed test.
+    pub fn tail(&self, who: &str) -> String {
+        let log = self.log(who);
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
     /// Waits until the keys of these minions are there, then accepts all.
     pub fn accept(&self, ids: &[&str]) {
         self.wait_for_keys(ids);
@@ -199,7 +211,7 @@ impl Fleet {
             let listed = self.key(&["-L", "--out", "json"]);
             ids.iter().all(|id| listed.stdout.contains(&format!("\"{id}\""))).then_some(())
         });
-        assert!(all.is_some(), "keys of {ids:?} did not come:\n{}\n{}", self.key(&["-L"]).stdout, self.log(ids[0]));
+        assert!(all.is_some(), "keys of {ids:?} did not come:\n{}\n{}", self.key(&["-L"]).stdout, self.tail(ids[0]));
     }
 
     /// Waits until these minions answer a ping.
@@ -208,7 +220,7 @@ impl Fleet {
             let ping = self.ctl(&["-L", &ids.join(","), "test.ping", "--out", "json", "--static", "-t", "1"]);
             (ping.status == 0).then_some(())
         });
-        assert!(answered.is_some(), "{ids:?} do not answer:\n{}\n{}", self.log("master"), self.log(ids[0]));
+        assert!(answered.is_some(), "{ids:?} do not answer:\n{}\n{}", self.log("master"), self.tail(ids[0]));
     }
 
     /// `saltctl` with the fleet's configuration, ready to run.
