@@ -27,6 +27,8 @@ const CATCH_UP: Duration = Duration::from_millis(500);
 const SOON: Duration = Duration::from_secs(30);
 /// Bound of the waits in that time.
 const SOON_WAIT: Duration = Duration::from_millis(500);
+/// Time between two looks at what the journal may forget.
+const SWEEP: Duration = Duration::from_secs(60);
 /// Beats that may go missing.
 const MISSED_BEATS: u32 = 3;
 
@@ -172,11 +174,21 @@ struct Session<'a> {
     asked: JoinSet<Result<Reply, ChannelError>>,
     unanswered: u32,
     syncing: bool,
+    swept: Option<Instant>,
 }
 
 impl<'a> Session<'a> {
     fn new(around: &'a Surroundings, client: &'a Client, welcome: Welcome, publications: Link) -> Self {
-        Self { around, client, welcome, publications, asked: JoinSet::new(), unanswered: 0, syncing: false }
+        Self {
+            around,
+            client,
+            welcome,
+            publications,
+            asked: JoinSet::new(),
+            unanswered: 0,
+            syncing: false,
+            swept: None,
+        }
     }
 
     async fn run(mut self, beat: Duration) -> Lost {
@@ -268,6 +280,21 @@ impl<'a> Session<'a> {
         self.asked.spawn(async move { client.call(request).await });
     }
 
+    /// Lets the journal forget what expired, now and then.
+    fn sweep(&mut self, now: u64) {
+        if self.swept.is_some_and(|at| at.elapsed() < SWEEP) {
+            return;
+        }
+        self.swept = Some(Instant::now());
+        let journal = self.around.journal.clone();
+        // It may write the file anew.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = journal.sweep(now) {
+                tracing::error!(%error, "the journal could not be rewritten");
+            }
+        });
+    }
+
     fn tell_grains(&mut self) {
         let grains = (*self.around.known.grains()).clone();
         self.ask(Request::Grains { grains });
@@ -279,15 +306,13 @@ impl<'a> Session<'a> {
             Ok(Reply::Beat { now, counter }) => {
                 self.unanswered = 0;
                 self.around.slot.learn(now);
+                self.sweep(now);
                 return Some(counter);
             }
             Ok(Reply::Owed { jobs }) => {
                 self.syncing = false;
                 for job in jobs {
                     self.around.jobs.take(job, Origin { stream, serial: 0 });
-                }
-                if let Err(error) = self.around.journal.sweep(self.welcome.now) {
-                    tracing::error!(%error, "the journal could not be rewritten");
                 }
             }
             Ok(Reply::Error { code, message }) => {
