@@ -172,6 +172,14 @@ args! {
     }
 }
 
+/// A generator for picking from lists: the reference hashes a seed first.
+fn picker(seed: Option<&Value>) -> Twister {
+    match seed {
+        Some(seed) => Twister::with_text(&digest::hex("sha512", python::str_(seed).as_bytes()).unwrap_or_default()),
+        None => generator(None),
+    }
+}
+
 /// A generator for a seed, or one nobody can foresee.
 fn generator(seed: Option<&Value>) -> Twister {
     match seed {
@@ -234,14 +242,13 @@ fn sample(_: &dyn Facts, arguments: Arguments) -> CallResult {
     let given = Sample::bind("random.sample", arguments)?;
     match usize::try_from(given.size) {
         Ok(size) if size <= given.value.len() => {
-            Ok(Value::List(generator(given.seed.as_ref()).sample(&given.value, size)).into())
+            Ok(Value::List(picker(given.seed.as_ref()).sample(&given.value, size)).into())
         }
         _ => Err(CallError::Invocation("Sample larger than population or is negative".to_owned())),
     }
 }
 
 fn shuffle(_: &dyn Facts, arguments: Arguments) -> CallResult {
-    let Shuffle { mut value, seed } = Shuffle::bind("random.shuffle", arguments)?;
-    generator(seed.as_ref()).shuffle(&mut value);
-    Ok(Value::List(value).into())
+    let Shuffle { value, seed } = Shuffle::bind("random.shuffle", arguments)?;
+    Ok(Value::List(picker(seed.as_ref()).sample(&value, value.len())).into())
 }

@@ -107,14 +107,6 @@ impl Twister {
         }
     }
 
-    /// Mixes items as `random.shuffle` does.
-    pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            let j = self.below(i as u64 + 1) as usize;
-            items.swap(i, j);
-        }
-    }
-
     /// Picks items as `random.sample` does.
     pub fn sample<T: Clone>(&mut self, items: &[T], count: usize) -> Vec<T> {
         let count = count.min(items.len());

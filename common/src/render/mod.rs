@@ -2,6 +2,8 @@
 //!
 //! Pure: files come through [`crate::files::FileSource`], all else through [`crate::call::Facts`].
 
+#[cfg(test)]
+mod golden;
 mod jinja;
 mod origins;
 pub mod pipe;

@@ -40,6 +40,7 @@ const BLOCKS: &[(&str, &[&str])] = &[
 
 /// Tags that stand alone.
 const SINGLE: &[&str] = &[
+    "print",
     "do",
     "break",
     "continue",

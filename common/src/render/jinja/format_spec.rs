@@ -267,7 +267,7 @@ mod tests {
         let format = |spec: &str, value: Val| Spec::parse(spec).and_then(|spec| spec.apply(&value)).ok();
         assert_eq!(format(">5", Val::str("ab")).as_deref(), Some("   ab"));
         assert_eq!(format("05d", Val::Int(-42)).as_deref(), Some("-0042"));
-        assert_eq!(format(".2f", Val::Float(3.14159)).as_deref(), Some("3.14"));
+        assert_eq!(format(".2f", Val::Float(2.71999)).as_deref(), Some("2.72"));
         assert_eq!(format("#x", Val::Int(255)).as_deref(), Some("0xff"));
         assert_eq!(format(",", Val::Int(1_234_567)).as_deref(), Some("1,234,567"));
         assert_eq!(format("*^9", Val::str("mid")).as_deref(), Some("***mid***"));

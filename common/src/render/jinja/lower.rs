@@ -85,7 +85,7 @@ impl<'s> Lowering<'s> {
                 let (template, context) = self.template(&s.expr)?;
                 Statement::Import(Import { template, name: target_of(&s.name)?, context })
             }
-            Stmt::FromImport(s) => self.from_import(s)?,
+            Stmt::FromImport(s) => self.names_import(s)?,
             Stmt::Extends(s) => Statement::Extends(self.expression(&s.name)?),
             Stmt::Include(s) => {
                 let (template, without) = self.template(&s.name)?;
@@ -126,10 +126,12 @@ impl<'s> Lowering<'s> {
     }
 
     fn set(&mut self, row: &ast::Set<'_>) -> Res<Statement> {
-        if let ast::Expr::Var(name) = &row.target
-            && name.id == marks::DO
-        {
-            return Ok(Statement::Do(self.expression(&row.expr)?));
+        if let ast::Expr::Var(name) = &row.target {
+            match name.id {
+                marks::DO => return Ok(Statement::Do(self.expression(&row.expr)?)),
+                marks::PRINT => return Ok(Statement::Emit(self.expression(&row.expr)?)),
+                _ => {}
+            }
         }
         let target = target_of(&row.target)?;
         if let ast::Expr::Call(call) = &row.expr
@@ -158,7 +160,7 @@ impl<'s> Lowering<'s> {
         Ok(Statement::SetBlock(target, filters, self.body(&row.body)?))
     }
 
-    fn from_import(&mut self, row: &ast::FromImport<'_>) -> Res<Statement> {
+    fn names_import(&mut self, row: &ast::FromImport<'_>) -> Res<Statement> {
         let (template, context) = self.template(&row.expr)?;
         let mut names = Vec::new();
         for (name, alias) in &row.names {

@@ -17,6 +17,8 @@ pub(super) mod marks {
     pub const CONTEXT: &str = "__fleet_context";
     /// Target of `do`.
     pub const DO: &str = "__fleet_do";
+    /// Target of `print`.
+    pub const PRINT: &str = "__fleet_print";
     /// `import_yaml`, `import_json`, `import_text`.
     pub const IMPORT: [(&str, &str); 3] = [
         ("import_yaml", "__fleet_import_yaml"),
@@ -150,6 +152,7 @@ fn block(source: &str, tag: Tokens<'_, '_>, edits: &mut Vec<Edit>) {
     let without = context_marker(tag, "without");
     match name {
         "do" => replace(source, first, &format!("set {} =", marks::DO), edits),
+        "print" => replace(source, first, &format!("set {} =", marks::PRINT), edits),
         "import" if with.is_some() => {
             let end = find_word(tag, "as").unwrap_or(1).max(1);
             wrap(&tag[1..end], edits, &format!("{}(", marks::CONTEXT));

@@ -64,9 +64,8 @@ pub(super) const FILTERS: Table = &[
         Ok(Val::list(generator(arguments.take("seed"))?.sample(&items, size)))
     }),
     ("random_shuffle", |_, value, arguments| {
-        let mut items = value.items()?;
-        generator(arguments.take("seed"))?.shuffle(&mut items);
-        Ok(Val::list(items))
+        let items = value.items()?;
+        Ok(Val::list(generator(arguments.take("seed"))?.sample(&items, items.len())))
     }),
     ("sha1", |_, value, _| hashed(&value, "sha1")),
     ("sha256", |_, value, _| hashed(&value, "sha256")),
@@ -101,16 +100,14 @@ fn random_hash(_: &mut super::super::interpret::Run<'_>, value: Val, arguments: 
 fn generator(seed: Option<Val>) -> Res<Twister> {
     Ok(match seed {
         None | Some(Val::None) => Twister::with_integer(rand::rng().random()),
-        Some(seed) => match seed.as_int() {
-            Some(number) => Twister::with_integer(number),
-            None => Twister::with_text(&seed.text()?),
-        },
+        // The reference hashes a seed first.
+        Some(seed) => Twister::with_text(&digest::hex("sha512", &bytes(&seed)?).unwrap_or_default()),
     })
 }
 
-/// A version 5 UUID in the DNS name space.
+/// A version 5 UUID in the reference's name space.
 fn uuid(name: &str) -> String {
-    let mut text = vec![0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8];
+    let mut text = vec![0x91, 0x63, 0x3e, 0xbf, 0x1c, 0x86, 0x5e, 0x33, 0x93, 0x5a, 0x28, 0x06, 0x1f, 0x4b, 0x48, 0x0e];
     text.extend_from_slice(name.as_bytes());
     let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, &text);
     let mut bytes = digest.as_ref()[..16].to_vec();

@@ -39,11 +39,11 @@ pub(super) const FILTERS: Table = &[
         Ok(Val::list(files))
     }),
     ("path_join", |_, value, arguments| {
-        let root = value.text()?;
-        let mut path = root.clone();
+        let mut path = value.text()?;
         for part in arguments.positional.drain(..) {
             let part = part.text()?;
-            path = format!("{}/{}", path.trim_end_matches('/'), part.trim_start_matches('/'));
+            let part = part.trim_start_matches('/');
+            path = if path.is_empty() { part.to_owned() } else { format!("{}/{part}", path.trim_end_matches('/')) };
         }
         Ok(Val::str(normal(&path)))
     }),

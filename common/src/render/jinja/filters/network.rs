@@ -149,7 +149,7 @@ fn is(ip: IpAddr, option: &str) -> bool {
                 || documentation(v6)
         }
         (IpAddr::V4(v4), "public" | "global") => {
-            !v4_private(v4) && !(v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64)
+            !(v4_private(v4) || v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64)
         }
         (IpAddr::V6(_), "public" | "global") => !is(ip, "private"),
         (IpAddr::V4(v4), "link-local") => v4.is_link_local(),

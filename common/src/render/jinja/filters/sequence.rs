@@ -277,7 +277,11 @@ fn unique(_: &mut Run<'_>, value: Val, _: &mut Arguments) -> Res {
             out.push(item);
         }
     }
-    Ok(if matches!(value, Val::Set(_)) { Val::Set(Rc::new(RefCell::new(seen))) } else { Val::list(out) })
+    Ok(if matches!(value, Val::Set(_) | Val::Str(_) | Val::Tuple(_)) {
+        Val::Set(Rc::new(RefCell::new(seen)))
+    } else {
+        Val::list(out)
+    })
 }
 
 fn combine(

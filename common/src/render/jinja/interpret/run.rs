@@ -1,6 +1,7 @@
 //! The state of one render.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::syntax::SyntaxConfig;
@@ -10,6 +11,7 @@ use super::super::fault::{Fault, Res};
 use super::super::object::{BlockStacks, Val};
 use super::super::tree::Compiled;
 use super::super::variables::Variables;
+use super::Frame;
 use crate::render::{Limits, Origins, Scope};
 
 /// How many compiled templates are kept.
@@ -75,6 +77,8 @@ pub(in crate::render::jinja) struct Run<'r> {
     pub globals: HashMap<Arc<str>, Val>,
     /// Templates imported without context: one module each.
     pub modules: HashMap<String, Val>,
+    /// The names of the template that runs, without those of its loops: what blocks see.
+    pub root: Rc<Frame>,
     /// Blocks of the templates around, innermost last.
     pub blocks: Vec<BlockStacks>,
     /// Where the output came from.
@@ -104,6 +108,7 @@ impl<'r> Run<'r> {
             template: main,
             globals: HashMap::new(),
             modules: HashMap::new(),
+            root: Frame::alone(),
             blocks: Vec::new(),
             origins: Origins::default(),
             captures: 0,

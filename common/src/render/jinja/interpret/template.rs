@@ -71,7 +71,8 @@ impl Run<'_> {
                 frame.set("__fleet_parent".into(), Val::str(&*compiled.name));
             }
             Statement::Block(block) if frame.get("__fleet_parent").is_none() => {
-                let text = self.block_in(&block.name, 0, frame)?;
+                let root = self.root.clone();
+                let text = self.block_in(&block.name, 0, &root)?;
                 out.push_str(&text);
             }
             _ => {}
@@ -95,7 +96,9 @@ impl Run<'_> {
         }
         self.blocks.push(stacks);
         let former = std::mem::replace(&mut self.template, template.clone());
+        let outer = std::mem::replace(&mut self.root, root.clone());
         let result = self.with_parents(root, out);
+        self.root = outer;
         self.template = former;
         self.blocks.pop();
         result
@@ -124,8 +127,8 @@ impl Run<'_> {
 
     /// The text of `super()` or `self.name()`.
     pub(super) fn block_text(&mut self, name: &str, level: usize) -> Res {
-        let frame = Frame::alone();
-        self.block_in(name, level, &frame).map(Val::str)
+        let root = self.root.clone();
+        self.block_in(name, level, &root).map(Val::str)
     }
 
     fn block_in(&mut self, name: &str, level: usize, frame: &Rc<Frame>) -> Res<String> {
