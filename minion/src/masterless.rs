@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use fleet_common::config::Settings;
 use fleet_common::diag::Diagnostic;
-use fleet_common::files::Roots;
+use fleet_common::files::{FileSource, Roots};
 use fleet_common::ids::MinionId;
+use fleet_common::pillar;
 use fleet_common::render::{Limits, Renderer};
 use fleet_common::value::{Map, Value};
 
@@ -91,26 +92,46 @@ impl Masterless {
         })
     }
 
-    /// Collects grains and pillar; what is wrong with them but does not keep functions from running comes beside the context.
+    /// Collects grains and pillar; what is wrong with them comes beside the context. A pillar with faults names them
+    /// under `_errors`, which holds state runs.
     pub fn open(self) -> (Act, Vec<Diagnostic>) {
-        let (collected, faults) = self.collect();
+        let (grains, mut faults) = self.collect();
+        let (pillar, more) = self.compile(&grains);
+        faults.extend(more);
         let shared = Arc::new(self);
-        let again = shared.clone();
-        let daemon = Foreground::new(Box::new(move || Ok(again.collect().0)), Box::new(|| Ok(Map::new())));
-        let act = Act::new(Parts {
-            id: shared.id.clone(),
+        let (for_grains, for_pillar) = (shared.clone(), shared.clone());
+        let daemon = Foreground::new(
+            Box::new(move || Ok(for_grains.collect().0)),
+            Box::new(move || Ok(for_pillar.compile(&for_pillar.collect().0).0)),
+        );
+        (shared.context(grains, pillar, daemon), faults)
+    }
+
+    /// Compiles the pillar for these grains.
+    fn compile(&self, grains: &Map) -> (Map, Vec<Diagnostic>) {
+        let without = Foreground::new(Box::new(|| Ok(Map::new())), Box::new(|| Ok(Map::new())));
+        let act = self.context(grains.clone(), Map::new(), without);
+        let files: Arc<dyn FileSource> = Arc::new(Roots::new(self.pillar_roots.clone()));
+        let options = pillar::Options::from_opts(&self.opts);
+        let compiled = pillar::compile(act.renderer(), &files, Arc::new(act.look().clone()), &options);
+        let faults = compiled.faults.iter().map(|fault| fault.diagnostic.clone()).collect();
+        (compiled.into_map(), faults)
+    }
+
+    fn context(&self, grains: Map, pillar: Map, daemon: Foreground) -> Act {
+        Act::new(Parts {
+            id: self.id.clone(),
             jid: None,
-            grains: Arc::new(collected),
-            pillar: Arc::new(Map::new()),
-            opts: Arc::new(shared.opts.clone()),
-            files: Arc::new(Roots::new(shared.file_roots.clone())),
-            cache_dir: shared.cache_dir.clone(),
-            config_dir: Some(shared.config_dir.clone()),
+            grains: Arc::new(grains),
+            pillar: Arc::new(pillar),
+            opts: Arc::new(self.opts.clone()),
+            files: Arc::new(Roots::new(self.file_roots.clone())),
+            cache_dir: self.cache_dir.clone(),
+            config_dir: Some(self.config_dir.clone()),
             renderer: Arc::new(Renderer::new(Limits::default())),
             functions: registry::functions(),
             daemon: Arc::new(daemon),
-        });
-        (act, faults)
+        })
     }
 
     fn collect(&self) -> (Map, Vec<Diagnostic>) {

@@ -11,8 +11,8 @@ use fleet_common::config::Settings;
 use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
 use fleet_common::log::{self, LogOptions};
-use fleet_common::value::{Map, Value, json_dump};
-use fleet_common::yaml;
+use fleet_common::output::{self, Indent, OutputOptions};
+use fleet_common::value::{Map, Value};
 
 use super::document;
 use crate::config::Config;
@@ -108,6 +108,8 @@ pub struct Streams<'a> {
     pub out: &'a mut dyn Write,
     /// Standard error.
     pub err: &'a mut dyn Write,
+    /// True if a person reads the standard output on a terminal.
+    pub terminal: bool,
 }
 
 /// Runs the program; the result is its exit status.
@@ -133,7 +135,7 @@ fn run(options: &Options, streams: &mut Streams<'_>) -> Result<u8, Diagnostic> {
     let success = |()| Exit::Success as u8;
     if options.print_grains {
         let grains = Value::Map(act.grains().as_ref().clone());
-        return print(options, streams, "grains", &grains).map(success);
+        return print(options, streams, &act, "nested", &grains.into()).map(success);
     }
     if options.print_doc {
         let prefix = options.words.first().map(String::as_str);
@@ -143,7 +145,7 @@ fn run(options: &Options, streams: &mut Streams<'_>) -> Result<u8, Diagnostic> {
         return Err(Diagnostic::user("no function was given").help("saltcall --help shows examples"));
     };
     match act.run_typed(function, cli_args::parse(words, &options.no_parse)) {
-        Ok(outcome) => answer(options, streams, &outcome),
+        Ok(outcome) => answer(options, streams, &act, function, outcome),
         Err(error) => fault(options, streams, &act, function, &error),
     }
 }
@@ -183,20 +185,29 @@ fn open(options: &Options) -> Result<Act, Diagnostic> {
     }
     let (act, faults) = Masterless::load(&mut settings, &options.config_dir)?.open();
     for fault in faults {
-        tracing::error!(fault = %fault, "part of the grains could not be read");
+        tracing::error!(fault = %fault, "grains or pillar are incomplete");
     }
     Ok(act)
 }
 
-fn answer(options: &Options, streams: &mut Streams<'_>, outcome: &Outcome) -> Result<u8, Diagnostic> {
-    let printed = if options.metadata {
-        let retcode = Value::from(outcome.retcode);
-        Value::Map(Map::from_iter([("return", outcome.value.clone()), ("retcode", retcode)]))
+fn answer(
+    options: &Options,
+    streams: &mut Streams<'_>,
+    act: &Act,
+    function: &str,
+    outcome: Outcome,
+) -> Result<u8, Diagnostic> {
+    for diagnostic in &outcome.diagnostics {
+        let _closed = writeln!(streams.err, "{diagnostic}");
+    }
+    let (retcode, usual) = (outcome.retcode, usual_outputter(function));
+    if options.metadata {
+        let whole = Map::from_iter([("return", outcome.value), ("retcode", Value::from(retcode))]);
+        print(options, streams, act, usual, &whole.into())?;
     } else {
-        outcome.value.clone()
-    };
-    print(options, streams, "nested", &printed)?;
-    Ok(match outcome.retcode {
+        print(options, streams, act, usual, &outcome)?;
+    }
+    Ok(match retcode {
         0 => Exit::Success as u8,
         // Statuses wrap at 256 as the shell's do; a failure never looks like success.
         own if options.retcode_passthrough => u8::try_from(own & 0xff).ok().filter(|own| *own != 0).unwrap_or(1),
@@ -227,19 +238,40 @@ fn fault(
     Ok(exit as u8)
 }
 
-fn print(options: &Options, streams: &mut Streams<'_>, default: &str, value: &Value) -> Result<(), Diagnostic> {
-    let data = Value::Map(Map::from_iter([("local", value.clone())]));
-    let name = options.out.as_deref().unwrap_or(default);
-    let text = match name {
-        "quiet" => return Ok(()),
-        "json" => {
-            let indent = usize::try_from(options.out_indent.unwrap_or(4)).ok();
-            json_dump::dumps(&data, &indent.map(json_dump::JsonOptions::indented).unwrap_or_default())
-        }
-        "yaml" => yaml::dump(&data, &yaml::DumpOptions::default()).trim_end().to_owned(),
-        other => return Err(Diagnostic::user(format!("the outputter '{other}' is not supported yet"))),
-    };
-    emit(options, streams, &text)
+/// Functions whose returns are printed as state runs.
+const STATE_RUNS: &[&str] = &["apply", "highstate", "single", "sls", "sls_id", "template", "template_str", "top"];
+
+/// The outputter of a function's returns unless another is asked for.
+fn usual_outputter(function: &str) -> &'static str {
+    match function.strip_prefix("state.") {
+        Some(name) if STATE_RUNS.contains(&name) => "highstate",
+        _ => "nested",
+    }
+}
+
+/// Prints a return under the name `local`; nothing at all when the outputter prints nothing.
+fn print(
+    options: &Options,
+    streams: &mut Streams<'_>,
+    act: &Act,
+    usual: &str,
+    outcome: &Outcome,
+) -> Result<(), Diagnostic> {
+    let data = Value::Map(Map::from_iter([("local", outcome.value.clone())]));
+    let mut settings = OutputOptions::from_config(&act.opts());
+    settings.color = options.force_color || (streams.terminal && options.out_file.is_none() && !options.no_color);
+    settings.retcode = i64::from(outcome.retcode);
+    if let Some(indent) = options.out_indent {
+        settings.output_indent = usize::try_from(indent).map_or(Indent::OneLine, Indent::Spaces);
+    }
+    if let Some(mode) = &options.state_output {
+        settings.state_output = Some(mode.clone());
+    }
+    if let Some(verbose) = &options.state_verbose {
+        settings.state_verbose = cli_args::parse_value(verbose).truthy();
+    }
+    let text = output::render(options.out.as_deref().unwrap_or(usual), &data, &settings)?;
+    if text.is_empty() { Ok(()) } else { emit(options, streams, &text) }
 }
 
 fn emit(options: &Options, streams: &mut Streams<'_>, text: &str) -> Result<(), Diagnostic> {
