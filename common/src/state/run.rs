@@ -16,11 +16,20 @@ pub trait ChunkRunner: Sync {
     /// True if the state module reacts to watched changes (`mod_watch`).
     fn has_mod_watch(&self, state: &str) -> bool;
 
+    /// Gives `walk` a way to start jobs beside itself (`parallel: True`) and returns when the walk and all jobs have
+    /// ended. A runner without threads runs each job at once.
+    fn beside<'s>(&'s self, walk: &mut dyn FnMut(&dyn Fn(Job<'s>))) {
+        walk(&|job| job());
+    }
+
     /// Told of every result as it is known, in no particular order; `total` is the number of chunks.
     fn finished(&self, result: &ChunkResult, total: usize) {
         let _ = (result, total);
     }
 }
+
+/// A call that runs beside the walk.
+pub type Job<'s> = Box<dyn FnOnce() + Send + 's>;
 
 /// One call of a state function.
 pub struct Invocation<'c> {
@@ -61,7 +70,9 @@ impl Default for RunOptions {
 }
 
 /// Runs the chunks, then the listeners whose states changed.
-pub fn run(runner: &dyn ChunkRunner, chunks: &[Chunk], options: &RunOptions) -> Report {
+pub fn run<'s>(runner: &'s dyn ChunkRunner, chunks: &'s [Chunk], options: &RunOptions) -> Report {
     let graph = Graph::build(chunks, &|state| runner.has_mod_watch(state));
-    std::thread::scope(|scope| Walk::new(runner, chunks, options, &graph, scope).run())
+    let mut report = Report::default();
+    runner.beside(&mut |start| report = Walk::new(runner, chunks, options, &graph, start).run());
+    report
 }

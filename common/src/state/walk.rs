@@ -1,48 +1,51 @@
 //! The walk itself: a stack of frames instead of recursion, results by position, parallel chunks joined when needed.
 
 use std::collections::HashSet;
-use std::thread::Scope;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::chunk::{Chunk, tag};
 use super::graph::{Edge, Graph, KEYWORDS, Missing};
 use super::listen::listeners;
 use super::requisite::Keyword;
 use super::result::{ChunkResult, Outcome, Report};
-use super::run::{ChunkRunner, Invocation, Mode, RunOptions};
+use super::run::{ChunkRunner, Invocation, Job, Mode, RunOptions};
 use super::status::{Seen, Status, decide};
 use crate::value::{Map, Value};
 
 /// What a frame of the walk is about: running a chunk, or predicting it for a `prereq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Job {
+enum Task {
     Run,
     Predict,
 }
 
 struct Frame {
     position: usize,
-    job: Job,
+    job: Task,
     /// What has to happen before, in order.
-    waits: Vec<(usize, Job)>,
+    waits: Vec<(usize, Task)>,
     next: usize,
 }
 
 /// One run.
-pub(super) struct Walk<'s, 'e> {
+pub(super) struct Walk<'s, 'w> {
     runner: &'s dyn ChunkRunner,
     chunks: &'s [Chunk],
-    options: &'s RunOptions,
-    graph: &'s Graph,
-    scope: &'s Scope<'s, 'e>,
+    options: &'w RunOptions,
+    graph: &'w Graph,
+    /// Starts a job beside the walk.
+    start: &'w dyn Fn(Job<'s>),
     /// Results of chunks that ran.
     done: Vec<Option<ChunkResult>>,
     /// Results of chunks that were predicted.
     predicted: Vec<Option<ChunkResult>>,
     /// Frames on the stack: running, predicting.
     open: [Vec<bool>; 2],
-    /// Chunks that still run in parallel.
-    running: Vec<Parallel<'s>>,
+    /// Chunks that still run in parallel, with their run numbers.
+    running: Vec<(usize, u32)>,
     is_running: Vec<bool>,
+    answers: SyncSender<(usize, Outcome)>,
+    answered: Receiver<(usize, Outcome)>,
     /// What is known of a group once all its members are done.
     seen: Vec<Option<Seen>>,
     /// Results of listeners.
@@ -51,33 +54,46 @@ pub(super) struct Walk<'s, 'e> {
     stopped: bool,
 }
 
-struct Parallel<'s> {
+/// The answer of a parallel chunk; told when dropped, so that a crash does not leave the walk waiting.
+struct Answer {
+    to: SyncSender<(usize, Outcome)>,
     position: usize,
-    run_num: u32,
-    handle: std::thread::ScopedJoinHandle<'s, Outcome>,
+    outcome: Option<Outcome>,
 }
 
-impl<'s, 'e> Walk<'s, 'e> {
+impl Drop for Answer {
+    fn drop(&mut self) {
+        let outcome = self.outcome.take().unwrap_or_else(|| Outcome::failed("The state function crashed"));
+        // A walk that ended early does not listen any more.
+        let _ = self.to.send((self.position, outcome));
+    }
+}
+
+impl<'s, 'w> Walk<'s, 'w> {
     /// A run that has done nothing yet.
     pub fn new(
         runner: &'s dyn ChunkRunner,
         chunks: &'s [Chunk],
-        options: &'s RunOptions,
-        graph: &'s Graph,
-        scope: &'s Scope<'s, 'e>,
+        options: &'w RunOptions,
+        graph: &'w Graph,
+        start: &'w dyn Fn(Job<'s>),
     ) -> Self {
         let count = chunks.len();
+        // There is room for all that run at once: a job never waits for the walk.
+        let (answers, answered) = sync_channel(options.parallel.max(1));
         Self {
             runner,
             chunks,
             options,
             graph,
-            scope,
+            start,
             done: vec![None; count],
             predicted: vec![None; count],
             open: [vec![false; count], vec![false; count]],
             running: Vec::new(),
             is_running: vec![false; count],
+            answers,
+            answered,
             seen: vec![None; graph.groups.len()],
             extra: Vec::new(),
             next_num: 0,
@@ -105,7 +121,7 @@ impl<'s, 'e> Walk<'s, 'e> {
         if self.done[position].is_some() || self.is_running[position] {
             return;
         }
-        let mut stack = vec![self.open_frame(position, Job::Run)];
+        let mut stack = vec![self.open_frame(position, Task::Run)];
         while let Some(frame) = stack.last_mut() {
             if self.stopped {
                 break;
@@ -130,20 +146,20 @@ impl<'s, 'e> Walk<'s, 'e> {
         }
     }
 
-    fn is_settled(&self, position: usize, job: Job) -> bool {
+    fn is_settled(&self, position: usize, job: Task) -> bool {
         let done = self.done[position].is_some() || self.is_running[position];
         match job {
-            Job::Run => done,
-            Job::Predict => done || self.predicted[position].is_some(),
+            Task::Run => done,
+            Task::Predict => done || self.predicted[position].is_some(),
         }
     }
 
-    fn open_frame(&mut self, position: usize, job: Job) -> Frame {
+    fn open_frame(&mut self, position: usize, job: Task) -> Frame {
         self.open[job as usize][position] = true;
         let mut waits = Vec::new();
         if !self.graph.missing.contains_key(&position) {
             for edge in self.edges(position, job) {
-                let job = if edge.keyword == Keyword::Prereq { Job::Predict } else { Job::Run };
+                let job = if edge.keyword == Keyword::Prereq { Task::Predict } else { Task::Run };
                 let members = self.graph.groups[edge.group].iter().map(|member| (*member, job));
                 waits.extend(members.filter(|(member, job)| !self.is_settled(*member, *job)));
             }
@@ -152,9 +168,9 @@ impl<'s, 'e> Walk<'s, 'e> {
     }
 
     /// The requisites that count: a prediction does not wait for those that wait for it.
-    fn edges(&self, position: usize, job: Job) -> impl Iterator<Item = Edge> + use<'s> {
+    fn edges(&self, position: usize, job: Task) -> impl Iterator<Item = Edge> + use<'s, 'w> {
         let edges = self.graph.edges[position].iter().copied();
-        edges.filter(move |edge| job == Job::Run || edge.keyword != Keyword::Prerequired)
+        edges.filter(move |edge| job == Task::Run || edge.keyword != Keyword::Prerequired)
     }
 
     /// All that a frame waited for has happened: decides and runs.
@@ -162,14 +178,14 @@ impl<'s, 'e> Walk<'s, 'e> {
         let (position, job) = (frame.position, frame.job);
         self.open[job as usize][position] = false;
         if let Some(missing) = self.graph.missing.get(&position) {
-            self.set(position, job, Outcome::failed(not_found(missing)), job == Job::Run);
+            self.set(position, job, Outcome::failed(not_found(missing)), job == Task::Run);
             return;
         }
         let status = self.status(position, job);
         match (status, job) {
-            (Status::Met | Status::Change, Job::Predict) => self.predict(position, status, !frame.waits.is_empty()),
-            (Status::Met, Job::Run) => self.call(position),
-            (Status::Change, Job::Run) => self.call_watching(position),
+            (Status::Met | Status::Change, Task::Predict) => self.predict(position, status, !frame.waits.is_empty()),
+            (Status::Met, Task::Run) => self.call(position),
+            (Status::Change, Task::Run) => self.call_watching(position),
             (Status::Fail, _) => self.refuse(position, job),
             (Status::NoPrediction, _) => self.skip(position, "No changes detected", true),
             (Status::NoFailure, _) => {
@@ -199,13 +215,13 @@ impl<'s, 'e> Walk<'s, 'e> {
             return;
         }
         if self.running.len() >= self.options.parallel {
-            let first = self.running.remove(0);
-            self.join(first);
+            self.receive();
         }
-        let handle = self.scope.spawn(move || runner.run(&invocation));
-        self.running.push(Parallel { position, run_num: self.next_num, handle });
+        self.running.push((position, self.next_num));
         self.is_running[position] = true;
         self.next_num += 1;
+        let mut answer = Answer { to: self.answers.clone(), position, outcome: None };
+        (self.start)(Box::new(move || answer.outcome = Some(runner.run(&invocation))));
     }
 
     /// Runs the function, and `mod_watch` when it changed nothing itself.
@@ -244,7 +260,7 @@ impl<'s, 'e> Walk<'s, 'e> {
     }
 
     /// A requisite failed. What was predicted stands in for a result, else the failed ones are named.
-    fn refuse(&mut self, position: usize, job: Job) {
+    fn refuse(&mut self, position: usize, job: Task) {
         let chunk = &self.chunks[position];
         if let Some(mut result) = self.predicted[position].clone() {
             result.run_num = self.next_num;
@@ -279,10 +295,10 @@ impl<'s, 'e> Walk<'s, 'e> {
     }
 
     /// Sets a result that no function gave.
-    fn set(&mut self, position: usize, job: Job, outcome: Outcome, is_final: bool) {
+    fn set(&mut self, position: usize, job: Task, outcome: Outcome, is_final: bool) {
         let result = ChunkResult::of(&self.chunks[position], self.next_num, outcome);
         self.next_num += 1;
-        if job == Job::Predict {
+        if job == Task::Predict {
             self.predicted[position] = Some(result.clone());
         }
         if is_final {
@@ -311,36 +327,32 @@ impl<'s, 'e> Walk<'s, 'e> {
         !self.options.test && chunk.get("failhard").map_or(self.options.failhard, Value::truthy)
     }
 
-    fn join(&mut self, parallel: Parallel<'s>) {
-        let Parallel { position, run_num, handle } = parallel;
-        let crashed = |_| Outcome::failed("The state function crashed");
-        let outcome = handle.join().unwrap_or_else(crashed);
+    /// Waits for one of the chunks that run in parallel.
+    fn receive(&mut self) {
+        let (position, outcome) = self.answered.recv().expect("the walk itself holds a sender");
         self.is_running[position] = false;
-        self.record(position, ChunkResult::of(&self.chunks[position], run_num, outcome));
-        self.check_failhard(position);
+        if let Some(index) = self.running.iter().position(|(known, _)| *known == position) {
+            let (_, run_num) = self.running.swap_remove(index);
+            self.record(position, ChunkResult::of(&self.chunks[position], run_num, outcome));
+            self.check_failhard(position);
+        }
     }
 
     fn join_all(&mut self) {
-        for parallel in std::mem::take(&mut self.running) {
-            self.join(parallel);
+        while !self.running.is_empty() {
+            self.receive();
         }
     }
 
     /// Waits for the members of a group that still run.
     fn settle(&mut self, group: usize) {
-        if self.running.is_empty() {
-            return;
-        }
-        let graph = self.graph;
-        for &member in &graph.groups[group] {
-            if let Some(index) = self.running.iter().position(|parallel| parallel.position == member) {
-                let parallel = self.running.swap_remove(index);
-                self.join(parallel);
-            }
+        let members = &self.graph.groups[group];
+        while !self.running.is_empty() && members.iter().any(|member| self.is_running[*member]) {
+            self.receive();
         }
     }
 
-    fn status(&mut self, position: usize, job: Job) -> Status {
+    fn status(&mut self, position: usize, job: Task) -> Status {
         let mut seen: Vec<(Keyword, Seen)> = Vec::new();
         for edge in self.edges(position, job) {
             let of_group = match edge.keyword {
@@ -452,6 +464,9 @@ mod tests {
     impl ChunkRunner for Fake {
         fn has_mod_watch(&self, state: &str) -> bool {
             state == "test"
+        }
+        fn beside<'s>(&'s self, walk: &mut dyn FnMut(&dyn Fn(Job<'s>))) {
+            std::thread::scope(|scope| walk(&|job| drop(scope.spawn(job))));
         }
         fn run(&self, invocation: &Invocation<'_>) -> Outcome {
             let changes = Map::from_iter([("changed", true)]);
