@@ -107,7 +107,7 @@ pub const MODULE: PureModule = Module {
             name: "hmac_signature",
             quick: true,
             doc: "True if a text has a HMAC (SHA-256, base64).",
-            example: "hashutil.hmac_signature 'get salted' 'shared secret' 'eBWf9bstXg='",
+            example: "hashutil.hmac_signature 'get salted' 'shared secret' challenge_hmac='eBWf9bstXg='",
             args: Signature::ROWS,
             code: Code::Reads(|_, arguments| {
                 let given = Signature::bind("hashutil.hmac_signature", arguments)?;
