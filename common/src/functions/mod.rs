@@ -3,6 +3,7 @@
 //! One file a module, one table a file. They see [`crate::call::Facts`] and nothing else.
 
 pub mod config;
+pub mod cp;
 pub mod defaults;
 pub(crate) mod digest;
 mod filter;
@@ -22,6 +23,7 @@ use crate::call::PureModule;
 /// All modules; a program's own modules may share a module's name but none of its functions.
 pub const MODULES: &[&PureModule] = &[
     &config::MODULE,
+    &cp::MODULE,
     &defaults::MODULE,
     &grains::MODULE,
     &hashutil::MODULE,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::args;
 use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, Outcome, PureModule};
-use crate::value::{Map, Value};
+use crate::value::{Map, Value, python};
 
 /// The longest `test.sleep`, in seconds: a year.
 const LONGEST_SLEEP: f64 = 31_536_000.0;
@@ -65,6 +65,20 @@ pub const MODULE: PureModule = Module {
                 let given = Anything::bind("test.arg_type", arguments)?;
                 let named: Map = given.kwargs.iter().map(|(key, value)| (key.clone(), type_of(value))).collect();
                 Ok(pair(given.args.iter().map(type_of).collect(), named.into()))
+            }),
+        },
+        Function {
+            name: "arg_repr",
+            quick: true,
+            doc: "Returns the arguments it was given as Python prints them.",
+            example: "test.arg_repr 1 two 3.1 txt=hello",
+            args: Anything::ROWS,
+            code: Code::Reads(|_, arguments| {
+                let given = Anything::bind("test.arg_repr", arguments)?;
+                let items: Vec<String> = given.args.iter().map(python::repr).collect();
+                let tail = if items.len() == 1 { "," } else { "" };
+                let args = format!("({}{tail})", items.join(", "));
+                Ok(pair(args.into(), python::repr(&Value::Map(given.kwargs)).into()))
             }),
         },
         Function {
