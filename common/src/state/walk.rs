@@ -61,6 +61,12 @@ struct Answer {
     outcome: Option<Outcome>,
 }
 
+impl Answer {
+    fn give(mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+    }
+}
+
 impl Drop for Answer {
     fn drop(&mut self) {
         let outcome = self.outcome.take().unwrap_or_else(|| Outcome::failed("The state function crashed"));
@@ -220,8 +226,8 @@ impl<'s, 'w> Walk<'s, 'w> {
         self.running.push((position, self.next_num));
         self.is_running[position] = true;
         self.next_num += 1;
-        let mut answer = Answer { to: self.answers.clone(), position, outcome: None };
-        (self.start)(Box::new(move || answer.outcome = Some(runner.run(&invocation))));
+        let answer = Answer { to: self.answers.clone(), position, outcome: None };
+        (self.start)(Box::new(move || answer.give(runner.run(&invocation))));
     }
 
     /// Runs the function, and `mod_watch` when it changed nothing itself.
