@@ -40,8 +40,21 @@ const PURE: &[&str] = &[
 ];
 
 /// What pure code may not name.
-const IMPURE: &[&str] =
-    &["std::fs", "std::net", "std::env", "std::process", "SystemTime::now", "Instant::now", "tokio::", "std::thread"];
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::env",
+    "std::process",
+    "SystemTime::now",
+    "Instant::now",
+    "tokio::",
+    "std::thread",
+];
+
+/// Pure files that name something impure, each with the reason.
+const IMPURE_ALLOWED: &[(&str, &str)] =
+    &[("common/src/functions/test.rs", "test.sleep sleeps and test.fib tells its time: that is what they are for")];
 
 struct Source {
     /// Path below the workspace.
@@ -92,6 +105,9 @@ fn pure_parts_stay_pure() {
     let mut faults = Vec::new();
     for source in sources() {
         let Some(part) = source.name.strip_prefix("common/src/") else { continue };
+        if IMPURE_ALLOWED.iter().any(|(name, _)| *name == source.name) {
+            continue;
+        }
         if PURE.iter().any(|pure| part.starts_with(pure)) {
             for name in IMPURE {
                 let used = |line: &str| line.contains(name) && !line.trim_start().starts_with("//");
@@ -106,7 +122,7 @@ fn pure_parts_stay_pure() {
 fn files_and_functions_are_short() {
     let mut faults = Vec::new();
     for source in sources() {
-        if LONG.iter().any(|(name, _)| *name == source.name) {
+        if source.name.ends_with("/tests.rs") || LONG.iter().any(|(name, _)| *name == source.name) {
             continue;
         }
         if source.code.len() > MAX_FILE {
@@ -175,7 +191,10 @@ fn every_file_is_part_of_a_crate() {
         let declared = parents.iter().any(|parent| {
             let text = fs::read_to_string(workspace().join(parent)).unwrap_or_default();
             text.lines().any(|line| {
-                line.trim_end().ends_with(&format!("mod {name};")) || line.contains(&format!("mod {name} {{"))
+                [format!("mod {name};"), format!("mod r#{name};")]
+                    .iter()
+                    .any(|declared| line.trim_end().ends_with(declared))
+                    || line.contains(&format!("mod {name} {{"))
             })
         });
         if !declared {

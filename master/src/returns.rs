@@ -25,7 +25,6 @@ impl Returns {
         fault::point("return.received");
         // Who answers is the session's identity, never what the message says.
         ret.id = session.id.clone();
-        fault::point("return.received");
         let ret = Arc::new(ret);
         let active = self.jobs.get(&ret.jid).filter(|job| job.expects(&ret.id));
         let changes = READ_ONLY.binary_search(&ret.fun.as_str()).is_err();

@@ -7,6 +7,7 @@ pub mod fingerprint;
 pub mod handshake;
 mod keyfile;
 pub mod keys;
+pub mod mac;
 mod master;
 mod pem;
 pub mod publication;

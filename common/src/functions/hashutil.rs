@@ -3,9 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::digest;
 use crate::args;
 use crate::call::{Arguments, CallError, CallResult, Code, Function, Module, PureModule};
+use crate::crypto::mac::hmac_sha256;
+use crate::digest;
 use crate::value::Value;
 
 /// The module.
@@ -100,7 +101,7 @@ pub const MODULE: PureModule = Module {
             args: Hmac::ROWS,
             code: Code::Reads(|_, arguments| {
                 let given = Hmac::bind("hashutil.hmac_compute", arguments)?;
-                Ok(digest::text(&digest::hmac_sha256(&given.string, &given.shared_secret)).into())
+                Ok(digest::hex(&hmac_sha256(given.shared_secret.as_bytes(), given.string.as_bytes())).into())
             }),
         },
         Function {
@@ -111,7 +112,7 @@ pub const MODULE: PureModule = Module {
             args: Signature::ROWS,
             code: Code::Reads(|_, arguments| {
                 let given = Signature::bind("hashutil.hmac_signature", arguments)?;
-                let own = STANDARD.encode(digest::hmac_sha256(&given.string, &given.shared_secret));
+                let own = STANDARD.encode(hmac_sha256(given.shared_secret.as_bytes(), given.string.as_bytes()));
                 Ok((own == given.challenge_hmac).into())
             }),
         },
@@ -159,7 +160,8 @@ args! {
 }
 
 fn hashed(text: &str, algorithm: &str) -> CallResult {
-    match digest::hex(algorithm, text.as_bytes()).filter(|_| matches!(algorithm, "md5" | "sha256" | "sha512")) {
+    match digest::hex_of_bytes(algorithm, text.as_bytes()).filter(|_| matches!(algorithm, "md5" | "sha256" | "sha512"))
+    {
         Some(hex) => Ok(hex.into()),
         None => Err(CallError::Failed(format!("Hash func '{algorithm}' is not supported."))),
     }

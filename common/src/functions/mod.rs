@@ -5,7 +5,6 @@
 pub mod config;
 pub mod cp;
 pub mod defaults;
-pub(crate) mod digest;
 mod filter;
 pub mod grains;
 pub mod hashutil;

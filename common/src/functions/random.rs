@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::Rng;
 
-use super::digest;
 use super::twister::Twister;
 use crate::args;
 use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, PureModule};
+use crate::digest;
 use crate::value::{Value, python};
 
 /// The module.
@@ -31,7 +31,7 @@ pub const MODULE: PureModule = Module {
             args: Hash::ROWS,
             code: Code::Reads(|_, arguments| {
                 let given = Hash::bind("random.hash", arguments)?;
-                match digest::hex(&given.algorithm, given.value.as_bytes()) {
+                match digest::hex_of_bytes(&given.algorithm, given.value.as_bytes()) {
                     Some(hex) => Ok(hex.into()),
                     None => Err(CallError::Failed("You must specify a valid algorithm.".to_owned())),
                 }
@@ -175,7 +175,9 @@ args! {
 /// A generator for picking from lists: the reference hashes a seed first.
 fn picker(seed: Option<&Value>) -> Twister {
     match seed {
-        Some(seed) => Twister::with_text(&digest::hex("sha512", python::str_(seed).as_bytes()).unwrap_or_default()),
+        Some(seed) => {
+            Twister::with_text(&digest::hex_of_bytes("sha512", python::str_(seed).as_bytes()).unwrap_or_default())
+        }
         None => generator(None),
     }
 }

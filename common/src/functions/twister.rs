@@ -1,6 +1,6 @@
 //! Python's `random.Random`: the Mersenne Twister with its seeding, so that seeded numbers come out the same.
 
-use ring::digest::{SHA512, digest};
+use crate::digest;
 
 const LENGTH: usize = 624;
 
@@ -14,7 +14,7 @@ impl Twister {
     /// Seeded with a text, as `random.seed("text")`.
     pub fn with_text(seed: &str) -> Self {
         let mut bytes = seed.as_bytes().to_vec();
-        bytes.extend_from_slice(digest(&SHA512, seed.as_bytes()).as_ref());
+        bytes.extend(digest::of_bytes("sha512", seed.as_bytes()).unwrap_or_default());
         Self::with_bytes(&bytes)
     }
 

@@ -46,5 +46,5 @@ pub use declaration::{Argument, Arguments, Body, Declaration, Exclude, High, Hom
 pub use fault::{Fault, Source, Spot, texts};
 pub use requisite::{InKeyword, Keyword};
 pub use result::{ChunkResult, Outcome, Report, no_states};
-pub use run::{ChunkRunner, Invocation, Job, Mode, RunOptions, run};
+pub use run::{ChunkRunner, Invocation, Job, Mode, RunOptions, Start, run};
 pub use top::{Top, top};

@@ -8,6 +8,9 @@ use super::graph::Graph;
 use super::result::{ChunkResult, Outcome, Report};
 use super::walk::Walk;
 
+/// A way to start jobs beside the walk.
+pub type Start<'a, 's> = dyn Fn(Job<'s>) + 'a;
+
 /// Runs state functions: the minion's states, the master's orchestration, a fake in tests.
 pub trait ChunkRunner: Sync {
     /// Calls the chunk's function with its guards, options and retries and waits for its answer. Never panics.
@@ -18,7 +21,7 @@ pub trait ChunkRunner: Sync {
 
     /// Gives `walk` a way to start jobs beside itself (`parallel: True`) and returns when the walk and all jobs have
     /// ended. A runner without threads runs each job at once.
-    fn beside<'s>(&'s self, walk: &mut dyn FnMut(&dyn Fn(Job<'s>))) {
+    fn beside<'s>(&'s self, walk: &mut dyn FnMut(&Start<'_, 's>)) {
         walk(&|job| job());
     }
 

@@ -452,6 +452,7 @@ fn not_found(missing: &[Missing]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::run::Start;
     use std::sync::Barrier;
 
     use super::super::run::run;
@@ -471,7 +472,7 @@ mod tests {
         fn has_mod_watch(&self, state: &str) -> bool {
             state == "test"
         }
-        fn beside<'s>(&'s self, walk: &mut dyn FnMut(&dyn Fn(Job<'s>))) {
+        fn beside<'s>(&'s self, walk: &mut dyn FnMut(&Start<'_, 's>)) {
             std::thread::scope(|scope| walk(&|job| drop(scope.spawn(job))));
         }
         fn run(&self, invocation: &Invocation<'_>) -> Outcome {

@@ -7,7 +7,6 @@ use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use fleet_common::exit::Exit;
-use fleet_common::fault;
 use fleet_common::ids::{Jid, MinionId};
 use fleet_common::proto::api::{JobEvent, NewJob, Standing};
 use fleet_common::proto::ret::Return;
@@ -56,7 +55,6 @@ pub(super) async fn create(
         Err(why) => return form.refuse(StatusCode::BAD_REQUEST, Exit::Usage, format!("the job can't be read: {why}")),
     };
     let detach = new.detach;
-    fault::point("job.received");
     match api.desk.publish(new, &caller).await {
         Ok(follow) => {
             let (chunks, stream) = mpsc::channel(WAITING);

@@ -41,11 +41,7 @@ pub(super) async fn handle(parts: &Arc<Parts>, session: &Arc<Session>, number: u
             return;
         }
     };
-    let acknowledges = matches!(reply, Reply::Stored {});
     let _ = session.sender.reply(number, reply).await;
-    if acknowledges {
-        fault::point("return.acknowledged");
-    }
 }
 
 async fn answer(parts: &Parts, session: &Session, request: Request) -> Reply {

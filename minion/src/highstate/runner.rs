@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use fleet_common::call::{ArgError, Facts};
-use fleet_common::state::{Chunk, ChunkResult, ChunkRunner, Invocation, Job, Mode, Outcome, is_option};
+use fleet_common::state::{Chunk, ChunkResult, ChunkRunner, Invocation, Mode, Outcome, Start, is_option};
 use fleet_common::value::{Map, Value};
 
 use super::guards::{Guard, check_failed, guarded};
@@ -204,7 +204,7 @@ fn attempt(number: u32, outcome: &Outcome) -> String {
 }
 
 impl ChunkRunner for MinionRunner<'_> {
-    fn beside<'s>(&'s self, walk: &mut dyn FnMut(&dyn Fn(Job<'s>))) {
+    fn beside<'s>(&'s self, walk: &mut dyn FnMut(&Start<'_, 's>)) {
         // Templates need more stack than a thread has by default; a job that can not be started reports itself failed.
         let thread = || std::thread::Builder::new().stack_size(16 << 20);
         std::thread::scope(|scope| walk(&|job| drop(thread().spawn_scoped(scope, job))));

@@ -8,7 +8,8 @@ use super::super::fault::{Fault, Res};
 use super::super::interpret::Arguments;
 use super::super::object::Val;
 use super::Table;
-use crate::functions::digest;
+use crate::crypto::mac::hmac_sha256;
+use crate::digest;
 use crate::functions::twister::Twister;
 
 /// The filters.
@@ -33,11 +34,11 @@ pub(super) const FILTERS: Table = &[
     ("hmac", |_, value, arguments| {
         let secret = arguments.need_text("shared_secret")?;
         let wanted = arguments.need_text("challenge_hmac")?;
-        Ok(Val::Bool(STANDARD.encode(digest::hmac_sha256(&value.text()?, &secret)) == wanted))
+        Ok(Val::Bool(STANDARD.encode(hmac_sha256(secret.as_bytes(), value.text()?.as_bytes())) == wanted))
     }),
     ("hmac_compute", |_, value, arguments| {
         let secret = arguments.need_text("shared_secret")?;
-        Ok(Val::str(digest::text(&digest::hmac_sha256(&value.text()?, &secret))))
+        Ok(Val::str(digest::hex(&hmac_sha256(secret.as_bytes(), value.text()?.as_bytes()))))
     }),
     ("is_hex", |_, value, _| {
         let text = value.text()?;
@@ -86,7 +87,7 @@ fn bytes(value: &Val) -> Res<Vec<u8>> {
 }
 
 fn hashed(value: &Val, algorithm: &str) -> Res {
-    let hex = digest::hex(algorithm, &bytes(value)?);
+    let hex = digest::hex_of_bytes(algorithm, &bytes(value)?);
     hex.map(Val::str).ok_or_else(|| Fault::error(format!("unsupported hash type {algorithm}")))
 }
 
@@ -101,7 +102,7 @@ fn generator(seed: Option<Val>) -> Res<Twister> {
     Ok(match seed {
         None | Some(Val::None) => Twister::with_integer(rand::rng().random()),
         // The reference hashes a seed first.
-        Some(seed) => Twister::with_text(&digest::hex("sha512", &bytes(&seed)?).unwrap_or_default()),
+        Some(seed) => Twister::with_text(&digest::hex_of_bytes("sha512", &bytes(&seed)?).unwrap_or_default()),
     })
 }
 
@@ -109,10 +110,10 @@ fn generator(seed: Option<Val>) -> Res<Twister> {
 fn uuid(name: &str) -> String {
     let mut text = vec![0x91, 0x63, 0x3e, 0xbf, 0x1c, 0x86, 0x5e, 0x33, 0x93, 0x5a, 0x28, 0x06, 0x1f, 0x4b, 0x48, 0x0e];
     text.extend_from_slice(name.as_bytes());
-    let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, &text);
-    let mut bytes = digest.as_ref()[..16].to_vec();
+    let mut bytes = digest::of_bytes("sha1", &text).unwrap_or_default();
+    bytes.resize(16, 0);
     bytes[6] = (bytes[6] & 0x0f) | 0x50;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let hex = digest::text(&bytes);
+    let hex = digest::hex(&bytes);
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

@@ -1,6 +1,7 @@
 //! Filters: Jinja's own and those the reference adds. One table a file, looked up by name when a template is compiled.
 
 mod data;
+mod find;
 mod hash;
 mod machine;
 mod network;
@@ -15,8 +16,8 @@ mod wrap;
 use super::fault::Res;
 use super::interpret::{Arguments, Run};
 use super::object::Val;
-use crate::diag::nearest;
 
+pub(super) use find::{find, near};
 pub(super) use serialize::{load_json, load_yaml};
 pub(super) use text::escaped;
 
@@ -38,16 +39,6 @@ const TABLES: &[Table] = &[
     time::FILTERS,
     wrap::FILTERS,
 ];
-
-/// A filter by name.
-pub(super) fn find(name: &str) -> Option<FilterCode> {
-    TABLES.iter().flat_map(|table| table.iter()).find(|(known, _)| *known == name).map(|(_, code)| *code)
-}
-
-/// The filter whose name is nearest.
-pub(super) fn near(name: &str) -> Option<&'static str> {
-    nearest(name, TABLES.iter().flat_map(|table| table.iter()).map(|(name, _)| *name))
-}
 
 #[cfg(test)]
 mod tests {

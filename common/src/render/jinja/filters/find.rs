@@ -1,0 +1,14 @@
+//! Looking a filter up.
+
+use super::{FilterCode, TABLES};
+use crate::diag::nearest;
+
+/// A filter by name.
+pub(in super::super) fn find(name: &str) -> Option<FilterCode> {
+    TABLES.iter().flat_map(|table| table.iter()).find(|(known, _)| *known == name).map(|(_, code)| *code)
+}
+
+/// The filter whose name is nearest.
+pub(in super::super) fn near(name: &str) -> Option<&'static str> {
+    nearest(name, TABLES.iter().flat_map(|table| table.iter()).map(|(name, _)| *name))
+}
