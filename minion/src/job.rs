@@ -154,6 +154,10 @@ impl Drop for Place<'_> {
 impl Inner {
     async fn job(self: Arc<Self>, mut job: Job, origin: Origin) {
         let jid = job.jid.clone();
+        if self.around.journal.knows(&jid) {
+            // Before any refusal: it would stand in the place of the job's own return.
+            return tracing::debug!(%jid, "the job was begun before");
+        }
         let row = self.around.functions.row(job.fun.as_str());
         let changes = job.changes || row.is_some_and(|row| row.effect == Effect::Changes);
         let started = now();
@@ -170,6 +174,9 @@ impl Inner {
         }
         let fetched = if job.by_reference { self.arguments(&mut job).await } else { Ok(()) };
         if let Err(finished) = fetched {
+            if self.around.journal.knows(&jid) {
+                return tracing::debug!(%jid, "the job was begun and is over");
+            }
             return self.answer(&job, finished, End::Refused, started, Duration::ZERO).await;
         }
         let begun = Begun {

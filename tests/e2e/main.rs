@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on must fail")]
 
+mod attack_master;
 mod faults;
 mod highstate;
 mod input;

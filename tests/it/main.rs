@@ -3,7 +3,6 @@
 mod interop;
 mod jobs;
 mod mutation;
-mod raw;
 mod read_only;
 mod transport;
 mod transport_attacks;

@@ -13,8 +13,8 @@ use rand::{Rng, SeedableRng};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::raw::{closed, frame, good, greet, greeting, opened, read_frame, ready, resident};
 use crate::transport::{Ports, connector, loopback, next, ports, until};
+use fleet_tests::harness::raw::{closed, frame, good, greet, greeting, opened, read_frame, ready, resident};
 
 /// Lengths that make the naive decoder abort, and some that merely hurt.
 const CLAIMS: [u64; 6] = [u64::MAX, 1 << 63, 1 << 40, 1 << 36, 1 << 34, 1 << 20];

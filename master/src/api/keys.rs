@@ -47,9 +47,12 @@ pub(super) async fn change(
             return Form::wanted(&headers).refuse(StatusCode::BAD_REQUEST, Exit::Usage, message);
         }
     };
-    tracing::info!(user = caller.name, action = ?change.action, keys = change.keys.len(), "keys changed");
+    let user = caller.name.clone();
     act(&api, &caller, &headers, move |keys| {
         let changed = keys.change(&change)?;
+        for (folder, key) in &changed {
+            tracing::info!(user, action = ?change.action, folder = folder.name(), key, "key changed");
+        }
         Ok(changed.into_iter().map(|(folder, name)| (folder.name().to_owned(), name)).collect::<Vec<_>>())
     })
     .await

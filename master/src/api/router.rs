@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::get;
+use fleet_common::exit::Exit;
 use tokio_util::sync::CancellationToken;
 
+use super::body::Form;
 use super::{Api, ApiSocket, jobs, keys, minions};
 use crate::acl::Caller;
 
@@ -22,6 +27,7 @@ pub async fn serve(api: Arc<Api>, socket: ApiSocket, stop: CancellationToken) {
         .route("/keys/{folder}/{name}", get(keys::show))
         .route("/minions", get(minions::list))
         .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(from_fn(admit))
         .with_state(api);
     let service = router.into_make_service_with_connect_info::<Caller>();
     tokio::select! {
@@ -32,4 +38,13 @@ pub async fn serve(api: Arc<Api>, socket: ApiSocket, stop: CancellationToken) {
             }
         }
     }
+}
+
+/// Refuses those who have no rights at all before anything they send is read: the socket is open to every account.
+async fn admit(ConnectInfo(caller): ConnectInfo<Caller>, request: Request, next: Next) -> Response {
+    if caller.has_rights() {
+        return next.run(request).await;
+    }
+    let message = format!("user '{}' may not use this master", caller.name);
+    Form::wanted(request.headers()).refuse(StatusCode::FORBIDDEN, Exit::Denied, message)
 }

@@ -74,8 +74,11 @@ pub enum Judgement {
         /// Seen for the first time.
         new: bool,
     },
-    /// No more pending keys are taken.
-    Full,
+    /// No more pending keys are taken; `tell` when nobody was told so for a while.
+    Full {
+        /// Worth a word in the log, which strangers must not fill.
+        tell: bool,
+    },
     /// Rejected by an operator.
     Rejected,
     /// The id belongs to another key; `new` when it was written down just now.
@@ -182,9 +185,16 @@ impl Directory {
         Ok(changed)
     }
 
-    /// Sees what is known of a key, and writes down what is new: as accepted with `accept`, as pending while `room`,
-    /// as denied when the id belongs to another key. Nothing else ever changes.
-    pub fn judge(&self, id: &MinionId, pem: &str, accept: bool, room: bool) -> Result<Judgement, KeyError> {
+    /// Sees what is known of a key, and writes down what is new: as accepted with `accept`, as pending while there
+    /// is `room` (asked under the lock, for new keys only), as denied when the id belongs to another key. Nothing else
+    /// ever changes.
+    pub fn judge(
+        &self,
+        id: &MinionId,
+        pem: &str,
+        accept: bool,
+        room: impl FnOnce() -> Result<bool, KeyError>,
+    ) -> Result<Judgement, KeyError> {
         if let Some(judgement) = self.known(id, pem)? {
             return Ok(judgement);
         }
@@ -202,11 +212,11 @@ impl Directory {
         } else if accept {
             self.write(Folder::Accepted, id, pem)?;
             Ok(Judgement::Accepted)
-        } else if room {
+        } else if room()? {
             self.write(Folder::Pending, id, pem)?;
             Ok(Judgement::Pending { new: true })
         } else {
-            Ok(Judgement::Full)
+            Ok(Judgement::Full { tell: true })
         }
     }
 
@@ -242,7 +252,8 @@ impl Directory {
 
     fn write(&self, folder: Folder, id: &MinionId, pem: &str) -> Result<(), KeyError> {
         let path = self.file(folder, id.as_str())?;
-        let temporary = self.folder(folder).join(format!(".{id}.new"));
+        // Not after the id, which may be as long as a file name.
+        let temporary = self.folder(folder).join(".new");
         // A crash may have left one; the lock is held, so nobody writes it now.
         let _ = fs::remove_file(&temporary);
         let mut file =
@@ -298,13 +309,15 @@ mod tests {
     #[test]
     fn a_key_waits_until_it_is_accepted() {
         let (_dir, keys, id) = scene();
-        assert_eq!(keys.judge(&id, "A\n", false, false).unwrap(), Judgement::Full);
-        assert_eq!(keys.judge(&id, "A\n", false, true).unwrap(), Judgement::Pending { new: true });
-        assert_eq!(keys.judge(&id, "A\n", false, true).unwrap(), Judgement::Pending { new: false });
+        assert_eq!(keys.judge(&id, "A\n", false, || Ok(false)).unwrap(), Judgement::Full { tell: true });
+        assert_eq!(keys.judge(&id, "A\n", false, || Ok(true)).unwrap(), Judgement::Pending { new: true });
+        assert_eq!(keys.judge(&id, "A\n", false, || Ok(true)).unwrap(), Judgement::Pending { new: false });
+        let longest: MinionId = "x".repeat(255).parse().unwrap();
+        assert_eq!(keys.judge(&longest, "B", false, || Ok(true)).unwrap(), Judgement::Pending { new: true });
         keys.change(&change(KeyAction::Accept, Folder::Pending, "web1")).unwrap();
-        assert_eq!(keys.judge(&id, "A", false, true).unwrap(), Judgement::Accepted);
+        assert_eq!(keys.judge(&id, "A", false, || Ok(true)).unwrap(), Judgement::Accepted);
         keys.change(&change(KeyAction::Reject, Folder::Accepted, "web1")).unwrap();
-        assert_eq!(keys.judge(&id, "A", true, true).unwrap(), Judgement::Rejected);
+        assert_eq!(keys.judge(&id, "A", true, || Ok(true)).unwrap(), Judgement::Rejected);
     }
 
     #[test]
@@ -312,8 +325,8 @@ mod tests {
         let (_dir, keys, id) = scene();
         for folder in [Folder::Accepted, Folder::Pending, Folder::Rejected] {
             fs::write(keys.folder(folder).join("web1"), "A").unwrap();
-            assert_eq!(keys.judge(&id, "B", true, true).unwrap(), Judgement::Denied { new: true });
-            assert_eq!(keys.judge(&id, "B", true, true).unwrap(), Judgement::Denied { new: false });
+            assert_eq!(keys.judge(&id, "B", true, || Ok(true)).unwrap(), Judgement::Denied { new: true });
+            assert_eq!(keys.judge(&id, "B", true, || Ok(true)).unwrap(), Judgement::Denied { new: false });
             assert_eq!(keys.read(folder, "web1").unwrap().unwrap(), "A");
             assert_eq!(keys.read(Folder::Denied, "web1").unwrap().unwrap(), "B");
             keys.change(&change(KeyAction::Delete, folder, "web1")).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use fleet_common::ids::MinionId;
 use fleet_common::proto::api::{KeyChange, KeyList};
@@ -13,6 +13,8 @@ use super::directory::{Directory, Folder, Judgement, KeyError};
 
 /// How often the folders are looked at for moves by hand.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often is told that too many keys wait.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// Directory times are this coarse at most: a change within it of the last look may not show.
 const COARSE: Duration = Duration::from_millis(50);
 
@@ -49,6 +51,7 @@ struct Seen {
     accepted_at: Option<SystemTime>,
     pending_at: Option<SystemTime>,
     pending: usize,
+    told_full: Option<Instant>,
 }
 
 impl Keys {
@@ -74,10 +77,13 @@ impl Keys {
     /// Judges a key its peer proved to have, by the files as they are now; writes down what is new. Blocks shortly.
     pub fn judge(&self, id: &MinionId, pem: &str) -> Result<Judgement, KeyError> {
         self.refresh()?;
-        let room = self.seen().pending < self.policy.most_pending;
-        let judgement = self.directory.judge(id, pem, self.policy.auto_accept, room)?;
-        if judgement == (Judgement::Pending { new: true }) {
-            self.seen().pending += 1;
+        let mut judgement = self.directory.judge(id, pem, self.policy.auto_accept, || self.has_room())?;
+        if let Judgement::Full { tell } = &mut judgement {
+            let mut seen = self.seen();
+            *tell = seen.told_full.is_none_or(|told| told.elapsed() >= TELL_EVERY);
+            if *tell {
+                seen.told_full = Some(Instant::now());
+            }
         }
         if judgement == Judgement::Accepted && !self.accepted.borrow().contains_key(id) {
             self.refresh()?;
@@ -116,14 +122,20 @@ impl Keys {
         }
     }
 
-    /// Reads the folders again if their times changed.
-    fn refresh(&self) -> Result<(), KeyError> {
+    /// True while another key may wait. Whoever asks holds the directory's lock, so that no two take the last place.
+    fn has_room(&self) -> Result<bool, KeyError> {
         let mut seen = self.seen();
         let pending_at = self.time_of(Folder::Pending);
         if pending_at != seen.pending_at || pending_at.is_none_or(is_fresh) {
             seen.pending = self.directory.names(Folder::Pending)?.len();
             seen.pending_at = pending_at;
         }
+        Ok(seen.pending < self.policy.most_pending)
+    }
+
+    /// Reads the accepted keys again if the time of their folder changed.
+    fn refresh(&self) -> Result<(), KeyError> {
+        let mut seen = self.seen();
         let accepted_at = self.time_of(Folder::Accepted);
         if accepted_at != seen.accepted_at || accepted_at.is_none_or(is_fresh) {
             let now = self.stamps()?;
@@ -196,7 +208,7 @@ mod tests {
         let (_dir, keys) = scene(KeyPolicy { auto_accept: false, most_pending: 3 });
         let judgements: Vec<_> = (0..5).map(|n| keys.judge(&format!("m{n}").parse().unwrap(), "A").unwrap()).collect();
         assert_eq!(judgements[2], Judgement::Pending { new: true });
-        assert_eq!(judgements[3..], [Judgement::Full, Judgement::Full]);
+        assert_eq!(judgements[3..], [Judgement::Full { tell: true }, Judgement::Full { tell: false }]);
         assert_eq!(keys.list().unwrap().minions_pre.len(), 3);
     }
 }

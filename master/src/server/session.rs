@@ -17,8 +17,9 @@ use crate::jobs::Sign;
 use crate::keys::{Accepted, Judgement};
 use crate::minions::Session;
 
-/// Handshakes under way at most: each costs a signature and a key agreement.
-const HANDSHAKES: usize = 256;
+/// Keys looked up at the same time, each on a thread of its own. Handshakes themselves need no bound but that of the
+/// connections: whoever is silent in the middle of one keeps nobody else from his.
+const LOOKUPS: usize = 16;
 /// Three missed beats: the peer is gone.
 const SILENCE: Duration = Duration::from_secs(32);
 /// How long sessions may take to learn of a new group key before it is used.
@@ -26,7 +27,7 @@ const SWITCH_AFTER: Duration = Duration::from_secs(1);
 
 /// Serves connections until `stop`.
 pub async fn serve(parts: Arc<Parts>, mut listener: Box<dyn Listener>, stop: CancellationToken) {
-    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    let lookups = Arc::new(Semaphore::new(LOOKUPS));
     let sessions = TaskTracker::new();
     loop {
         let link = tokio::select! {
@@ -34,11 +35,12 @@ pub async fn serve(parts: Arc<Parts>, mut listener: Box<dyn Listener>, stop: Can
             link = listener.accept() => link,
         };
         let Some(link) = link else { break };
-        let Ok(place) = handshakes.clone().acquire_owned().await else { break };
-        let (parts, stop) = (parts.clone(), stop.clone());
+        let (parts, stop, lookups) = (parts.clone(), stop.clone(), lookups.clone());
         sessions.spawn(async move {
-            let opened = open(&parts, link).await;
-            drop(place);
+            let opened = tokio::select! {
+                () = stop.cancelled() => None,
+                opened = open(&parts, &lookups, link) => opened,
+            };
             if let Some((session, receiver)) = opened {
                 tokio::select! {
                     () = stop.cancelled() => session.sender.close("the master stops"),
@@ -98,7 +100,7 @@ async fn rotate(parts: &Parts) {
 }
 
 /// Handshake, judgement, welcome. `None` unless the key is accepted.
-async fn open(parts: &Arc<Parts>, link: Link) -> Option<(Arc<Session>, ServerReceiver)> {
+async fn open(parts: &Arc<Parts>, lookups: &Semaphore, link: Link) -> Option<(Arc<Session>, ServerReceiver)> {
     let address = link.peer.to_string();
     let incoming = match accept(link, &parts.master_keys).await {
         Ok(incoming) => incoming,
@@ -108,7 +110,7 @@ async fn open(parts: &Arc<Parts>, link: Link) -> Option<(Arc<Session>, ServerRec
         }
     };
     let accepted = parts.keys.accepted();
-    let judgement = judge(parts, &incoming.id, &incoming.key).await?;
+    let judgement = judge(parts, lookups, &incoming.id, &incoming.key).await?;
     let (id, role) = (incoming.id.clone(), incoming.role);
     let mut welcome = Welcome {
         state: state_of(judgement),
@@ -142,7 +144,7 @@ async fn open(parts: &Arc<Parts>, link: Link) -> Option<(Arc<Session>, ServerRec
     parts.minions.enter(session.clone());
     // Keys that changed since they were looked at were changed for the sessions that were here then, not for this one.
     if !Arc::ptr_eq(&accepted, &parts.keys.accepted())
-        && judge(parts, &session.id, &key).await != Some(Judgement::Accepted)
+        && judge(parts, lookups, &session.id, &key).await != Some(Judgement::Accepted)
     {
         session.sender.close("the key is no longer accepted");
         parts.minions.leave(&session);
@@ -159,7 +161,8 @@ async fn open(parts: &Arc<Parts>, link: Link) -> Option<(Arc<Session>, ServerRec
     Some((session, receiver))
 }
 
-async fn judge(parts: &Arc<Parts>, id: &MinionId, key: &PublicKey) -> Option<Judgement> {
+async fn judge(parts: &Arc<Parts>, lookups: &Semaphore, id: &MinionId, key: &PublicKey) -> Option<Judgement> {
+    let _place = lookups.acquire().await.ok()?;
     let (keys, id, pem) = (parts.keys.clone(), id.clone(), key.to_pem());
     let judged = tokio::task::spawn_blocking(move || keys.judge(&id, &pem)).await;
     match judged {
@@ -175,7 +178,7 @@ async fn judge(parts: &Arc<Parts>, id: &MinionId, key: &PublicKey) -> Option<Jud
 fn state_of(judgement: Judgement) -> KeyState {
     match judgement {
         Judgement::Accepted => KeyState::Accepted,
-        Judgement::Pending { .. } | Judgement::Full => KeyState::Pending,
+        Judgement::Pending { .. } | Judgement::Full { .. } => KeyState::Pending,
         Judgement::Rejected => KeyState::Rejected,
         Judgement::Denied { .. } => KeyState::Denied,
     }
@@ -186,7 +189,7 @@ fn retry_after(judgement: Judgement) -> u32 {
     match judgement {
         Judgement::Accepted => 0,
         Judgement::Pending { .. } => 2,
-        Judgement::Full => 60,
+        Judgement::Full { .. } => 60,
         Judgement::Rejected | Judgement::Denied { .. } => 30,
     }
 }
@@ -198,7 +201,9 @@ fn tell(judgement: Judgement, incoming: &Incoming) {
         Judgement::Denied { new: true } => {
             tracing::warn!(%minion, %peer, %key, "denied: another key is known for this id")
         }
-        Judgement::Full => tracing::warn!(%minion, %peer, "too many keys wait; a new one was not taken"),
+        Judgement::Full { tell: true } => {
+            tracing::warn!(%minion, %peer, "too many keys wait; a new one was not taken, and more may follow")
+        }
         _ => tracing::debug!(%minion, %peer, ?judgement, "key judged"),
     }
 }

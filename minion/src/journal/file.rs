@@ -169,6 +169,11 @@ impl Journal {
         jids
     }
 
+    /// True when the job was begun, whatever became of it.
+    pub fn knows(&self, jid: &Jid) -> bool {
+        self.lock().ledger.entries.contains_key(jid)
+    }
+
     /// Reads the return of a job that is done and not acknowledged.
     pub fn load(&self, jid: &Jid) -> Option<Return> {
         let state = self.lock();

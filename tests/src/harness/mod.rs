@@ -4,6 +4,8 @@
 
 mod fleet;
 mod process;
+pub mod proxy;
+pub mod raw;
 mod skip;
 
 pub use fleet::{Fleet, FleetOptions};

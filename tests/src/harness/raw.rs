@@ -81,6 +81,11 @@ pub async fn closed(stream: &mut TcpStream) {
 
 /// This process's resident memory in MiB.
 pub fn resident() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").expect("linux");
+    resident_of(std::process::id())
+}
+
+/// A process's resident memory in MiB.
+pub fn resident_of(pid: u32) -> u64 {
+    let pages = std::fs::read_to_string(format!("/proc/{pid}/statm")).expect("the process lives");
     pages.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).expect("a number") * 4096 / (1 << 20)
 }
