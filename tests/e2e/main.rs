@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that can not go on must fail")]
 
 mod attack_master;
+mod attack_minion;
+mod attack_rights;
 mod faults;
 mod highstate;
 mod input;
 mod jobs;
 mod keys;
+mod network;
 mod restart;
 mod worker;
 

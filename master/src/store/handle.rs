@@ -1,5 +1,6 @@
 //! The handle everyone holds: asynchronous, cheap to clone.
 
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,7 +74,9 @@ impl Store {
     /// Opens or makes the store; blocks for some milliseconds.
     pub fn open(options: StoreOptions) -> Result<Self, StoreError> {
         let dir: &Path = &options.dir;
-        std::fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
+        // Jobs hold secret arguments, returns hold what minions read: nobody else may look.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(StoreError::io(dir))?;
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).map_err(StoreError::io(dir))?;
         let minions = MinionTables::open(&dir.join("minions"), options.cache_bytes / 4)?;
         let days = days::Days::open(&dir.join("jobs"), options.cache_bytes)?;
         // The first job must not wait for the day's database to be made.

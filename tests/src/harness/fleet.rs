@@ -23,6 +23,17 @@ pub struct FleetOptions {
     pub quiet: bool,
     /// Directory of pillar files; the fleet's own empty one when not given.
     pub pillar: Option<PathBuf>,
+    /// Runs the minions in a network of their own.
+    pub network: Option<Network>,
+}
+
+/// Where the minions of a fleet run, when not on the master's own loopback interface.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// The master's address, seen from there.
+    pub master: String,
+    /// The network namespace, as `ip netns` knows it.
+    pub namespace: String,
 }
 
 /// A master and its minions.
@@ -33,6 +44,7 @@ pub struct Fleet {
     pub publish_port: u16,
     /// Port of the request socket.
     pub request_port: u16,
+    network: Option<Network>,
     die_at: Option<&'static str>,
     quiet: bool,
     /// How often a master was started: its log says as often that it is ready.
@@ -56,16 +68,17 @@ impl Fleet {
     pub fn in_dir(dir: PathBuf, options: &FleetOptions) -> Self {
         let (publish_port, request_port) = free_ports();
         let (keep, die_at, master, minions) = (false, None, None, BTreeMap::new());
-        let quiet = options.quiet;
-        let fleet = Self { dir, keep, publish_port, request_port, die_at, quiet, starts: 0, master, minions };
+        let (quiet, network, starts) = (options.quiet, options.network.clone(), 0);
+        let fleet = Self { dir, keep, publish_port, request_port, network, die_at, quiet, starts, master, minions };
         let states = options.states.clone().unwrap_or_else(|| fleet.dir.join("srv/salt"));
         let pillar = options.pillar.clone().unwrap_or_else(|| fleet.dir.join("srv/pillar"));
         for folder in [&states, &pillar, &fleet.master_config_dir()] {
             fs::create_dir_all(folder).expect("directories can be made");
         }
         let config = format!(
-            "interface: 127.0.0.1\npublish_port: {publish_port}\nret_port: {request_port}\nroot_dir: {}\n\
+            "interface: {}\npublish_port: {publish_port}\nret_port: {request_port}\nroot_dir: {}\n\
              file_roots:\n  base:\n    - {}\npillar_roots:\n  base:\n    - {}\n{}\n",
+            fleet.address(),
             fleet.dir.join("master").display(),
             states.display(),
             pillar.display(),
@@ -121,8 +134,13 @@ impl Fleet {
         self.master = Some(child);
     }
 
+    /// Where the master listens.
+    fn address(&self) -> &str {
+        self.network.as_ref().map_or("127.0.0.1", |network| &network.master)
+    }
+
     fn master_listens(&self) -> bool {
-        std::net::TcpStream::connect(("127.0.0.1", self.request_port)).is_ok()
+        std::net::TcpStream::connect((self.address(), self.request_port)).is_ok()
     }
 
     /// Masters started from now on die at this point of their work (see `fleet_common::fault`).
@@ -154,7 +172,8 @@ impl Fleet {
         let folder = self.minion_config_dir(id);
         fs::create_dir_all(&folder).expect("directories can be made");
         let text = format!(
-            "id: {id}\nmaster: 127.0.0.1\nmaster_port: {}\npublish_port: {}\nroot_dir: {}\n{config}\n",
+            "id: {id}\nmaster: {}\nmaster_port: {}\npublish_port: {}\nroot_dir: {}\n{config}\n",
+            self.address(),
             self.request_port,
             self.publish_port,
             self.minion_root(id).display(),
@@ -173,7 +192,15 @@ impl Fleet {
         let file =
             fs::OpenOptions::new().create(true).append(true).open(self.log_path(log)).expect("a log can be opened");
         let copy = file.try_clone().expect("a log can be shared");
-        let mut command = Command::new(program(name));
+        let mut command = match &self.network {
+            Some(network) if log != "master" => {
+                // Becomes the program, with the same process id.
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", &network.namespace]).arg(program(name));
+                command
+            }
+            _ => Command::new(program(name)),
+        };
         command.arg("-c").arg(config).args(["-l", if self.quiet { "warning" } else { "debug" }]).env("NO_COLOR", "1");
         if let Some(point) = self.die_at.filter(|point| point.starts_with("minion.") == (log != "master")) {
             command.env("FLEET_DIE_AT", point);

@@ -8,6 +8,6 @@ pub mod proxy;
 pub mod raw;
 mod skip;
 
-pub use fleet::{Fleet, FleetOptions};
+pub use fleet::{Fleet, FleetOptions, Network};
 pub use process::{Finished, program, wait_until};
 pub use skip::skip;
