@@ -47,4 +47,5 @@ pub use fault::{Fault, Source, Spot, texts};
 pub use requisite::{InKeyword, Keyword};
 pub use result::{ChunkResult, Outcome, Report, no_states};
 pub use run::{ChunkRunner, Invocation, Job, Mode, RunOptions, Start, run};
+pub use sls::why_not_rendered;
 pub use top::{Top, top};

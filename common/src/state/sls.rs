@@ -38,7 +38,8 @@ pub(super) fn render(context: &Context, env: &str, sls: &str) -> Result<Option<R
     let failed = |why: String| Fault::of_call(Problem::Files { why });
     let Some(path) = context.tree.find(env, sls).map_err(|error| failed(error.to_string()))? else { return Ok(None) };
     render_file(context, env, Some(sls), &path).map_err(|diagnostic| {
-        let problem = Problem::Rendering { env: env.to_owned(), sls: sls.to_owned(), why: reason(&diagnostic) };
+        let problem =
+            Problem::Rendering { env: env.to_owned(), sls: sls.to_owned(), why: why_not_rendered(&diagnostic, None) };
         Fault::explained(problem, *diagnostic)
     })
 }
@@ -66,16 +67,45 @@ pub(super) fn render_file(
     }))
 }
 
-/// Why a template did not render, in the form of the reference: message, line, the lines around it.
-pub(super) fn reason(diagnostic: &Diagnostic) -> String {
+/// Why a template did not render, in the form of the reference: message, line, the lines around it. With the template
+/// at hand and the fault in it, its lines are shown as the reference shows them.
+pub fn why_not_rendered(diagnostic: &Diagnostic, template: Option<&Template<'_>>) -> String {
     let mut why = diagnostic.message.clone();
-    if let Some(place) = diagnostic.place.as_ref().filter(|place| place.line > 0) {
+    let place = diagnostic.place.as_ref().filter(|place| place.line > 0);
+    if let Some(place) = place {
         why.push_str(&format!("; line {}", place.line));
     }
-    if let Some(excerpt) = &diagnostic.excerpt {
-        why.push_str(&format!("\n\n---\n{excerpt}\n---"));
+    let own = place.and_then(|place| template.filter(|template| template.path == place.file).map(|t| (t, place.line)));
+    let shown = own.map(|(template, line)| marked(template.text, line)).or_else(|| diagnostic.excerpt.clone());
+    if let Some(lines) = shown {
+        why.push_str(&format!("\n\n---\n{lines}\n---"));
     }
     why
+}
+
+/// Lines each side of a fault.
+const AROUND: usize = 5;
+
+/// The lines around `line` (from 1), that one marked.
+fn marked(text: &str, line: u32) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let line = usize::try_from(line).unwrap_or(usize::MAX);
+    if line > lines.len() {
+        return text.trim_end_matches('\n').to_owned();
+    }
+    let (first, last) = (line.saturating_sub(AROUND + 1), lines.len().min(line + AROUND));
+    let mut shown: Vec<String> = Vec::new();
+    if first > 0 {
+        shown.push("[...]".to_owned());
+    }
+    for (number, content) in (1..).zip(&lines).skip(first).take(last - first) {
+        let mark = if number == line { "    <======================" } else { "" };
+        shown.push(format!("{content}{mark}"));
+    }
+    if last < lines.len() {
+        shown.push("[...]".to_owned());
+    }
+    shown.join("\n")
 }
 
 /// Splits a rendered mapping into its parts. Positions come from `marks`, which may be empty.

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::context::{Context, Matches, TopMerging};
 use super::fault::{Fault, Problem};
-use super::sls::{reason, render, render_file};
+use super::sls::{render, render_file, why_not_rendered};
 use crate::target::top::Minion;
 use crate::value::python::str_;
 use crate::value::{Map, Value};
@@ -71,7 +71,7 @@ fn read(context: &Context, warnings: &mut Vec<Fault>) -> Tops {
             Ok(None) => {}
             Err(diagnostic) => {
                 let sls = options.state_top.clone();
-                let problem = Problem::Rendering { env: env.clone(), sls, why: reason(&diagnostic) };
+                let problem = Problem::Rendering { env: env.clone(), sls, why: why_not_rendered(&diagnostic, None) };
                 warnings.push(Fault::explained(problem, *diagnostic));
             }
         }

@@ -4,14 +4,18 @@
 
 pub mod block;
 mod comment;
+mod keyvalue;
 mod line;
 mod lines;
 mod replace;
+mod words;
 
 pub use comment::{Comment, Commented};
+pub use keyvalue::{Changed, KeyValue};
 pub use line::{LineEdit, Mode};
 pub use lines::split_lines;
 pub use replace::{Missing, Replace, Replaced};
+pub use words::{holds_pattern, holds_words};
 
 /// Why a text cannot be edited. The texts are those of the reference where it has one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

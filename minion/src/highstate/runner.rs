@@ -111,7 +111,7 @@ impl<'a> MinionRunner<'a> {
             }
         }
         let kept = self.kept(chunk);
-        let run = Run::new(chunk.env.as_deref().unwrap_or("base"), &kept, &self.notes);
+        let run = Run::new(chunk, &kept, &self.notes);
         state.turn(self.act, &run, dry)
     }
 

@@ -8,15 +8,17 @@ mod plan;
 mod table;
 
 pub mod cmd;
+pub mod environ;
 pub mod file;
+pub mod module;
 pub mod test;
 
 pub use bind::bind;
 pub use plan::{
-    AnyState, Applied, Failure, OpaqueRun, OpaqueState, Plan, PlannedState, Report, Run, RunNotes, State, StateResult,
-    Trigger,
+    Accumulator, AnyState, Applied, Failure, OpaqueRun, OpaqueState, Plan, PlannedState, Report, Run, RunNotes, State,
+    StateResult, Trigger,
 };
 pub use table::{StateFunction, StateModule, States};
 
 /// All state modules, in any order.
-pub const STATES: &[&StateModule] = &[&cmd::STATE, &file::STATE, &test::STATE];
+pub const STATES: &[&StateModule] = &[&cmd::STATE, &environ::STATE, &file::STATE, &module::STATE, &test::STATE];

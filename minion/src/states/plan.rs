@@ -1,25 +1,39 @@
 //! The seam between a state and the runner: plan, apply, and what both report.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fleet_common::call::CallError;
+use fleet_common::state::Chunk;
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Act, Look};
 
+/// Texts collected for a file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Accumulator {
+    /// The texts, each once, in the order in which they came.
+    pub texts: Vec<Value>,
+    /// IDs of the states they are for.
+    pub readers: Vec<String>,
+}
+
 /// What a run remembers between its chunks; one for each run, shared by chunks that run in parallel.
 #[derive(Debug, Default)]
 pub struct RunNotes {
-    /// Texts that `file.accumulated` collected: file name, then accumulator name, then texts.
-    pub accumulators: Map,
+    /// Texts that `file.accumulated` collected, by file name, then accumulator name.
+    pub accumulators: BTreeMap<String, BTreeMap<String, Accumulator>>,
     /// Things done at most once a run (refreshing a package index), by name.
     pub done: BTreeSet<&'static str>,
 }
 
 /// The run as one chunk sees it.
 pub struct Run<'r> {
+    /// The chunk's ID.
+    pub id: &'r str,
+    /// The file it is declared in.
+    pub sls: &'r str,
     /// Environment of the chunk: where its `salt://` sources come from.
     pub saltenv: &'r str,
     /// Paths that the file states required by the chunk put in place: `clean` leaves them.
@@ -29,8 +43,9 @@ pub struct Run<'r> {
 
 impl<'r> Run<'r> {
     /// The view of a chunk on its run.
-    pub fn new(saltenv: &'r str, kept: &'r [PathBuf], notes: &'r Mutex<RunNotes>) -> Self {
-        Self { saltenv, kept, notes }
+    pub fn new(chunk: &'r Chunk, kept: &'r [PathBuf], notes: &'r Mutex<RunNotes>) -> Self {
+        let saltenv = chunk.env.as_deref().unwrap_or("base");
+        Self { id: &chunk.id, sls: chunk.sls.as_deref().unwrap_or_default(), saltenv, kept, notes }
     }
     /// What the run remembers; held only for a moment.
     pub fn notes(&self) -> MutexGuard<'r, RunNotes> {
@@ -89,6 +104,13 @@ impl From<CallError> for Failure {
 pub enum Plan<T> {
     /// Everything is as asked. The report may carry changes only for states that report without changing (`test.*`).
     Nothing(Report),
+    /// Everything is as asked, and a dry run says so in other words.
+    Same {
+        /// The report of a dry run.
+        would: Report,
+        /// The report of a real run.
+        did: Report,
+    },
     /// Something differs.
     Change {
         /// What `apply` is to do.
@@ -179,6 +201,7 @@ impl<S: State> PlannedState<S> {
         match plan {
             Err(failure) => failed(failure),
             Ok(Plan::Nothing(report)) => StateResult::new(Some(true), report),
+            Ok(Plan::Same { would, did }) => StateResult::new(Some(true), if dry { would } else { did }),
             Ok(Plan::Change { would, .. }) if dry => StateResult::new(None, would),
             Ok(Plan::Change { todo, did, .. }) => match self.0.apply(act, todo) {
                 Ok(Applied::AsPlanned) => StateResult::new(Some(true), did),

@@ -230,7 +230,7 @@ args! {
 }
 
 /// The content of a file as text; a file that is no text is refused as the reference does.
-pub(super) fn text(path: &Path) -> Result<String, CallError> {
+pub(crate) fn text(path: &Path) -> Result<String, CallError> {
     let bytes = fs::read_bounded(path, LIMIT).map_err(fault)?;
     String::from_utf8(bytes).map_err(|_| {
         CallError::Invocation(format!("Cannot perform string replacements on a binary file: {}", path.display()))
@@ -238,7 +238,7 @@ pub(super) fn text(path: &Path) -> Result<String, CallError> {
 }
 
 /// Replaces the content of a file; a file with several names keeps them.
-pub(super) fn store(path: &Path, content: &str) -> Result<(), CallError> {
+pub(crate) fn store(path: &Path, content: &str) -> Result<(), CallError> {
     use std::os::unix::fs::MetadataExt;
     let linked = std::fs::metadata(path).is_ok_and(|meta| meta.nlink() > 1);
     if linked {
@@ -250,7 +250,7 @@ pub(super) fn store(path: &Path, content: &str) -> Result<(), CallError> {
 }
 
 /// Python's flags from a number, a name, or a list of names.
-pub(super) fn flags(given: &Value) -> Result<Flags, CallError> {
+pub(crate) fn flags(given: &Value) -> Result<Flags, CallError> {
     let unknown = |name: &str| CallError::Invocation(format!("Invalid re flag given: {name}"));
     match given {
         Value::Null => Ok(Flags::default()),

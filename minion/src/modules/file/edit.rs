@@ -298,7 +298,7 @@ fn edited(error: EditError) -> CallError {
 }
 
 /// Copies a file beside itself; nothing for false and empty endings.
-fn keep(path: &Path, ending: &Value) -> Result<(), CallError> {
+pub(crate) fn keep(path: &Path, ending: &Value) -> Result<(), CallError> {
     let ending = match ending {
         Value::Bool(true) => ".bak".to_owned(),
         value if !value.truthy() => return Ok(()),

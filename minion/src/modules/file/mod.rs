@@ -11,6 +11,9 @@ mod owner;
 mod path;
 mod tree;
 
+pub(crate) use content::{flags, store, text};
+pub(crate) use edit::keep;
+
 use crate::cx::Module;
 
 /// What `sys.doc file` says of the module.

@@ -116,7 +116,10 @@ impl State for Directory {
             self.plan_clean(&path, run, &mut changes, &mut todo)?;
         }
         if recurse.silent && !changes.is_empty() {
-            changes.clear();
+            // What is set on single files is listed at the top, without their names.
+            for (_, differs) in std::mem::take(&mut changes) {
+                top.extend(differs.as_map().cloned().unwrap_or_default());
+            }
             top.insert("recursion", "Changes silenced");
         }
         Ok(report(todo, changes, top))

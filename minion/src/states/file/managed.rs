@@ -7,6 +7,7 @@ use fleet_common::args;
 use fleet_common::diff::unified;
 use fleet_common::value::{Map, Value};
 
+use super::accumulated::collected;
 use super::owner::{Mode, Resolved, Wanted, make_parents, shown};
 use super::{backup, contents, source};
 use crate::cx::{Act, Look};
@@ -225,6 +226,10 @@ impl Managed {
             Some(engine) => {
                 let mut names = self.defaults.clone().unwrap_or_default();
                 names.extend(self.context.clone().unwrap_or_default());
+                let texts = collected(run, &self.name);
+                if !texts.is_empty() {
+                    names.insert("accumulator", texts.into_iter().collect::<Map>());
+                }
                 source::render(look, engine, bytes, &path, run.saltenv, names)?
             }
             None => bytes,
@@ -311,13 +316,15 @@ impl Managed {
             }
         }
         if changes.is_empty() && wrong_mode.is_none() {
-            let kept = !self.replace;
-            let text = if kept {
-                format!("File {name} exists with proper permissions. No changes made.")
+            let (would, did) = if self.replace {
+                (format!("The file {name} is in the correct state"), format!("File {name} is in the correct state"))
             } else {
-                format!("File {name} is in the correct state")
+                (
+                    format!("File {name} not updated"),
+                    format!("File {name} exists with proper permissions. No changes made."),
+                )
             };
-            return Ok(Plan::Nothing(Report::new(text)));
+            return Ok(Plan::Same { would: Report::new(would), did: Report::new(did) });
         }
         let managed = self.replace && (content.from_source || new.is_some() || self.has_text());
         let did = if managed { format!("File {name} updated") } else { String::new() };

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use fleet_common::call::Facts;
 use fleet_common::digest;
 use fleet_common::render::{Scope, Template};
+use fleet_common::state::why_not_rendered;
 use fleet_common::value::{Map, Value};
 
 use crate::cx::Look;
-use crate::states::Failure;
+use crate::states::{Failure, Run};
 use crate::system::fs::read_bounded;
 
 /// Largest file that a state reads into memory.
@@ -108,7 +109,9 @@ pub fn render(
     let template = Template { text: &text, path, sls: None };
     match look.renderer().text(&scope, &template) {
         Ok(text) => Ok(text.into_bytes()),
-        Err(diagnostic) => Err(Failure::new(format!("Unable to manage file: {diagnostic}"))),
+        Err(diagnostic) => {
+            Err(Failure::new(format!("Unable to manage file: {}", why_not_rendered(&diagnostic, Some(&template)))))
+        }
     }
 }
 
@@ -137,4 +140,40 @@ pub fn verify(name: &str, bytes: &[u8], source_hash: &str) -> Result<(), Failure
     Err(Failure::new(format!(
         "Specified {algorithm} checksum for {name} ({wanted}) does not match actual checksum ({actual})"
     )))
+}
+
+/// Texts of templates, as the states that add to a file take them.
+pub struct Sources<'a> {
+    /// `source`.
+    pub one: Option<&'a str>,
+    /// `sources`.
+    pub several: &'a [String],
+    /// Template engine.
+    pub template: Option<&'a str>,
+    /// Names for it.
+    pub defaults: Option<&'a Map>,
+    /// Names for it that win.
+    pub context: Option<&'a Map>,
+}
+
+/// The rendered texts of the sources; `None` when there are none.
+pub fn texts(look: &Look, run: &Run<'_>, sources: &Sources<'_>) -> Result<Option<Vec<String>>, Failure> {
+    if sources.one.is_some() && !sources.several.is_empty() {
+        return Err(Failure::new("source and sources are mutually exclusive"));
+    }
+    let mut all = Vec::new();
+    for name in sources.one.into_iter().chain(sources.several.iter().map(String::as_str)) {
+        let failed = |_| Failure::new(format!("Failed to load template file {name}"));
+        let fetched = one(look, name, run.saltenv).map_err(failed)?;
+        let bytes = match sources.template {
+            Some(engine) => {
+                let mut names = sources.defaults.cloned().unwrap_or_default();
+                names.extend(sources.context.cloned().unwrap_or_default());
+                render(look, engine, fetched.bytes, &fetched.path, run.saltenv, names)?
+            }
+            None => fetched.bytes,
+        };
+        all.push(String::from_utf8(bytes).map_err(|_| Failure::new(format!("{name} is not UTF-8 text")))?);
+    }
+    Ok((!all.is_empty()).then_some(all))
 }

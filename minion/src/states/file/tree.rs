@@ -3,9 +3,9 @@
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use fleet_common::target::glob;
 use fleet_common::value::Value;
 
+use super::names::Names;
 use super::owner::Wanted;
 use crate::states::Failure;
 use crate::system::fs::plain;
@@ -127,13 +127,8 @@ fn listing(path: &Path) -> Result<Vec<Entry>, Failure> {
 /// What `clean` leaves: paths of other states, their parents, and names that fit a pattern.
 pub struct Kept<'a> {
     paths: &'a [PathBuf],
-    patterns: Vec<Pattern>,
+    patterns: Names,
     top: PathBuf,
-}
-
-enum Pattern {
-    Glob(String),
-    Regex(regex::Regex),
 }
 
 /// Something that `clean` removes.
@@ -147,27 +142,12 @@ pub struct Stray {
 impl<'a> Kept<'a> {
     /// Reads `exclude_pat`: a glob, `E@` and a regular expression, or a list of them.
     pub fn new(paths: &'a [PathBuf], exclude: Option<&Value>, top: &Path) -> Result<Self, Failure> {
-        let texts: Vec<&str> = match exclude {
-            None | Some(Value::Null) => Vec::new(),
-            Some(Value::List(items)) => items.iter().filter_map(Value::as_str).collect(),
-            Some(value) => value.as_str().into_iter().collect(),
-        };
-        let patterns = texts.into_iter().map(|text| match text.strip_prefix("E@") {
-            Some(pattern) => regex::Regex::new(pattern)
-                .map(Pattern::Regex)
-                .map_err(|error| Failure::new(format!("exclude_pat: {error}"))),
-            None => Ok(Pattern::Glob(text.to_owned())),
-        });
-        Ok(Self { paths, patterns: patterns.collect::<Result<_, _>>()?, top: top.to_owned() })
+        Ok(Self { paths, patterns: Names::parse(exclude, "exclude_pat")?, top: top.to_owned() })
     }
 
     fn keeps(&self, path: &Path) -> bool {
         let relative = path.strip_prefix(&self.top).unwrap_or(path).to_string_lossy();
-        self.paths.iter().any(|kept| kept.starts_with(path))
-            || self.patterns.iter().any(|pattern| match pattern {
-                Pattern::Glob(pattern) => glob::matches(pattern, &relative),
-                Pattern::Regex(regex) => regex.is_match(&relative),
-            })
+        self.paths.iter().any(|kept| kept.starts_with(path)) || self.patterns.fit(&relative)
     }
 
     /// Everything to remove, in the order in which it is listed.
