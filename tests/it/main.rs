@@ -4,5 +4,6 @@ mod interop;
 mod jobs;
 mod mutation;
 mod read_only;
+mod states;
 mod transport;
 mod transport_attacks;

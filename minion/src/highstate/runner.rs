@@ -122,8 +122,11 @@ impl<'a> MinionRunner<'a> {
             Guard::Skip(text) => return Outcome { skip_watch: true, ..Outcome::new(Some(true), text) },
             Guard::Failed(text) => return Outcome::failed(self.placed(chunk, &text)),
         }
-        let StateResult { result, report, warnings } = self.turn(invocation, state);
+        let StateResult { result, report, warnings, name } = self.turn(invocation, state);
         let mut outcome = Outcome { changes: report.changes, warnings, ..Outcome::new(result, report.comment) };
+        if let Some(name) = name {
+            outcome.extra.insert("name", name);
+        }
         let own = function.args.iter().any(|row| row.name == "check_cmd");
         if let Some(commands) = chunk.get("check_cmd").filter(|_| !own) {
             let failed = check_failed(self.act, chunk, commands);

@@ -54,19 +54,19 @@ struct OnWatch(Calls);
 
 impl OpaqueState for Always {
     fn would(&self, act: &Act, _trigger: Trigger<'_>) -> Result<StateResult, Failure> {
-        self.0.would(act)
+        Ok(self.0.named(self.0.would(act)))
     }
     fn run(&self, act: &Act, _trigger: Trigger<'_>) -> Result<StateResult, Failure> {
-        self.0.run(act)
+        Ok(self.0.named(self.0.run(act)))
     }
 }
 
 impl OpaqueState for OnWatch {
     fn would(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
-        if matches!(trigger, Trigger::Watch(_)) { self.0.would(act) } else { Ok(idle()) }
+        if matches!(trigger, Trigger::Watch(_)) { Ok(self.0.named(self.0.would(act))) } else { Ok(idle()) }
     }
     fn run(&self, act: &Act, trigger: Trigger<'_>) -> Result<StateResult, Failure> {
-        if matches!(trigger, Trigger::Watch(_)) { self.0.run(act) } else { Ok(idle()) }
+        if matches!(trigger, Trigger::Watch(_)) { Ok(self.0.named(self.0.run(act))) } else { Ok(idle()) }
     }
 }
 
@@ -75,6 +75,13 @@ fn idle() -> StateResult {
 }
 
 impl Calls {
+    /// The result, under the names of the functions in the form with several.
+    fn named(&self, answer: Result<StateResult, Failure>) -> StateResult {
+        let result = answer.unwrap_or_else(|failure| StateResult::new(Some(false), failure.0));
+        let names: Vec<Value> = self.several().iter().map(|(name, _)| Value::from(*name)).collect();
+        StateResult { name: (!names.is_empty()).then(|| Value::List(names)), ..result }
+    }
+
     /// The functions of the form with several; empty in the form with one.
     fn several(&self) -> Vec<(&str, &Value)> {
         self.rest

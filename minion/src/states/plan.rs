@@ -176,12 +176,14 @@ pub struct StateResult {
     pub report: Report,
     /// Warnings beside the comment.
     pub warnings: Vec<String>,
+    /// What stands in the result in the place of the chunk's name.
+    pub name: Option<Value>,
 }
 
 impl StateResult {
     /// A result with its report.
     pub fn new(result: Option<bool>, report: Report) -> Self {
-        Self { result, report, warnings: Vec::new() }
+        Self { result, report, warnings: Vec::new(), name: None }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `cmd.*`: commands and scripts as states. What they do cannot be predicted, so a dry run says "would have been executed".
 
+mod call;
 mod run;
 mod script;
 mod stateful;
@@ -39,6 +40,20 @@ pub const STATE: StateModule = StateModule {
             example: "setup: {cmd.wait_script: [{source: 'salt://setup.sh'}]}",
             args: script::Script::ROWS,
             make: |f, a| Ok(Box::new(OpaqueRun(script::OnWatch(script::Script::bind(f, a)?)))),
+        },
+        StateFunction {
+            name: "call",
+            doc: "Calls a Python function of a Python tree; refused until such trees are supported.",
+            example: "x: {cmd.call: [{func: a_function}]}",
+            args: call::Call::ROWS,
+            make: |f, a| Ok(Box::new(OpaqueRun(call::Call::bind(f, a)?))),
+        },
+        StateFunction {
+            name: "wait_call",
+            doc: "Calls a Python function when something it watches changed; refused likewise.",
+            example: "x: {cmd.wait_call: [{func: a_function}]}",
+            args: call::Call::ROWS,
+            make: |f, a| Ok(Box::new(OpaqueRun(call::Call::bind(f, a)?))),
         },
     ],
 };

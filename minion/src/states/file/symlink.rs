@@ -103,7 +103,12 @@ impl State for Symlink {
             make_parents(path, &todo.resolved, todo.resolved.mode)?;
         }
         let failed = |error: std::io::Error| {
-            Failure::new(format!("Unable to create new symlink {} -> {}: {}", self.name, self.target, plain(&error)))
+            Failure::new(format!(
+                "Unable to create new symlink {} -> {}: {}",
+                self.name,
+                self.target,
+                worded(&error, path)
+            ))
         };
         if let Some(backup) = self.backupname.as_ref().filter(|_| todo.replace) {
             std::fs::rename(path, path.with_file_name(backup)).map_err(failed)?;
@@ -161,5 +166,13 @@ impl Symlink {
             ),
         };
         Ok(Plan::Change { todo, would: Report::new(text), did })
+    }
+}
+
+/// A system error as the reference words it, with its number and path.
+fn worded(error: &std::io::Error, path: &Path) -> String {
+    match error.raw_os_error() {
+        Some(number) => format!("[Errno {number}] {}: '{}'", plain(error), path.display()),
+        None => plain(error),
     }
 }
