@@ -1,6 +1,7 @@
 //! The minion's own pillar, compiled by the master and fetched over the session.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fleet_common::call::CallError;
 use fleet_common::proto::request::{Reply, Request};
@@ -8,6 +9,9 @@ use fleet_common::value::{Map, Value};
 
 use crate::known::Known;
 use crate::uplink::{PATIENCE, Uplink};
+
+/// How long a call waits for a master that is away, when it needs no pillar to start.
+const AT_HAND: Duration = Duration::from_secs(5);
 
 /// Which pillar is wanted; the default is the configured one.
 #[derive(Debug, Clone, Default)]
@@ -22,9 +26,13 @@ pub struct Wanted {
 
 /// Fetches the pillar; the configured one is kept. One that did not render is an error with all its faults.
 pub async fn refresh(known: &Known, uplink: &Uplink, wanted: Wanted) -> Result<Arc<Map>, CallError> {
+    fetch(known, uplink, wanted, PATIENCE).await
+}
+
+async fn fetch(known: &Known, uplink: &Uplink, wanted: Wanted, patience: Duration) -> Result<Arc<Map>, CallError> {
     let is_configured = wanted.saltenv.is_none() && wanted.pillarenv.is_none() && wanted.overrides.is_empty();
     let Wanted { saltenv, pillarenv, overrides } = wanted;
-    let reply = uplink.ask(Request::Pillar { saltenv, pillarenv, overrides }, PATIENCE).await;
+    let reply = uplink.ask(Request::Pillar { saltenv, pillarenv, overrides }, patience).await;
     match reply.map_err(|error| CallError::Failed(format!("the pillar could not be fetched: {error}")))? {
         Reply::Pillar { pillar, errors } if errors.is_empty() => {
             let pillar = Arc::new(pillar);
@@ -44,7 +52,7 @@ pub async fn at_hand(known: &Known, uplink: &Uplink) -> Arc<Map> {
     if let Some(pillar) = known.pillar() {
         return pillar;
     }
-    match refresh(known, uplink, Wanted::default()).await {
+    match fetch(known, uplink, Wanted::default(), AT_HAND).await {
         Ok(pillar) => pillar,
         Err(error) => {
             let faults: Value = error.to_string().lines().collect();

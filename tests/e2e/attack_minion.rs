@@ -254,6 +254,22 @@ fn a_hostile_master_ends_neither_minion_nor_saltcall() {
     assert!(!fleet.log("web1").contains("panicked"), "{}", fleet.log("web1"));
 }
 
+/// A daemon that has no master answers a call that needs none.
+#[test]
+fn a_call_through_a_daemon_without_a_master_does_not_hang() {
+    let mut fleet = Fleet::new(&FleetOptions::default());
+    let silent = Hostile::new(None, Vec::new());
+    fleet.start_minion("web1", "");
+    fleet.stop("web1", Signal::KILL);
+    point_at(&fleet, "web1", silent.port, silent.port);
+    fleet.restart_minion("web1");
+    let socket = fleet.minion_root("web1").join("var/run/salt/minion/minion.sock");
+    assert!(wait_until(Duration::from_secs(10), || socket.exists().then_some(())).is_some(), "{}", fleet.log("web1"));
+    let call = fleet.call("web1", &["test.ping", "--out", "json"]);
+    assert_eq!((call.status, call.json()), (0, json!({"local": true})), "{call:?}");
+    assert!(call.took < Duration::from_secs(8), "{call:?}");
+}
+
 /// A master that accepts connections and says nothing: `saltcall` gives up and says why.
 #[test]
 fn a_silent_master_is_given_up() {
