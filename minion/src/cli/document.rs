@@ -3,6 +3,9 @@
 use std::fmt::Write;
 
 use fleet_common::call::{Registry, Rest, Row};
+use fleet_common::value::python::repr;
+
+use crate::modules::sys;
 
 /// The text for one function.
 pub(super) fn function(row: &Row) -> String {
@@ -22,7 +25,7 @@ pub(super) fn function(row: &Row) -> String {
         let default = match argument.default {
             None => ", required".to_owned(),
             Some("") => String::new(),
-            Some(default) => format!(", default {default}"),
+            Some(default) => format!(", default {}", repr(&sys::default(default))),
         };
         let doc = argument.doc.lines().map(str::trim).collect::<Vec<_>>().join(" ");
         let _ = writeln!(text, "      {stars}{} ({}{default}): {}", argument.name, argument.kind, doc.trim());

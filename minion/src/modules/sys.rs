@@ -110,7 +110,7 @@ fn spec(rows: &[ArgRow]) -> Map {
 }
 
 /// The value of a default as it stands in the table (`Some("x".to_owned())`, `Value::from(5)`, `Vec::new()`).
-fn default(text: &str) -> Value {
+pub(crate) fn default(text: &str) -> Value {
     let text = text.trim().trim_end_matches(".to_owned()");
     for wrapper in ["Value::from(", "Value::Bool(", "Some("] {
         if let Some(inner) = text.strip_prefix(wrapper).and_then(|inner| inner.strip_suffix(')')) {
