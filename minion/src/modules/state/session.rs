@@ -89,7 +89,12 @@ pub fn run_chunks(act: &Act, wish: &Wish, chunks: &[Chunk]) -> Outcome {
         ..RunOptions::default()
     };
     let runner = MinionRunner::new(act, chunks);
-    let report = run(&runner, chunks, &options);
+    let mut report = run(&runner, chunks, &options);
+    // Chunks that were refused or skipped are told with a time, too: outputs and tools expect one on every chunk.
+    for result in report.results.iter_mut().filter(|result| !result.outcome.extra.contains("duration")) {
+        result.outcome.extra.insert("start_time", jiff::Zoned::now().strftime("%H:%M:%S.%6f").to_string());
+        result.outcome.extra.insert("duration", 0.0);
+    }
     Outcome { value: report.to_value(), retcode: report.retcode(), ..Outcome::default() }
 }
 
