@@ -240,6 +240,34 @@ mod tests {
         assert_eq!(responder.finish(&introduce(initiator, &id).0).unwrap().0.id, id);
     }
 
+    /// The same as a good introduction, but for the name, which is no `MinionId` on the sender's side.
+    #[test]
+    fn names_that_are_none_are_refused() {
+        #[derive(Serialize)]
+        struct Bad<'a> {
+            id: &'a str,
+            key: PublicKey,
+            certificate: Signed,
+            role: Role,
+            grains_hash: ByteArray<32>,
+        }
+        let keys = MasterKeys::generate();
+        let (identity, _) = minion();
+        let long = "x".repeat(300);
+        for (id, good) in [("web1", true), ("../../etc/passwd", false), (".", false), ("", false), ("a\0b", false)]
+            .into_iter()
+            .chain([(long.as_str(), false), ("a/b", false), (".web1", false), ("a\nb", false)])
+        {
+            let (mut initiator, first) = Initiator::start(&identity);
+            let (responder, second) = Responder::answer(&keys, &first, 0).unwrap();
+            initiator.read(&second, 0).unwrap();
+            let (key, certificate) = (identity.public(), vouch(&identity));
+            let bad = Bad { id, key, certificate, role: Role::Minion, grains_hash: ByteArray::new([0; 32]) };
+            let third = write(&mut initiator.noise, false, &encode(&bad));
+            assert_eq!(responder.finish(&third).is_ok(), good, "{id:?}");
+        }
+    }
+
     #[test]
     fn every_changed_or_cut_message_is_refused() {
         let keys = MasterKeys::generate();
