@@ -2,18 +2,26 @@
 //!
 //! Functions without effect on a machine live in `fleet_common::functions`; a module may have some there and some here.
 
+pub mod archive;
 pub mod cmd;
+pub mod dnsutil;
 pub mod environ;
 pub mod file;
 pub mod grains;
+pub mod hashutil;
+pub mod hosts;
+pub mod network;
 pub mod saltutil;
 pub mod state;
 pub mod sys;
+pub mod user;
 
 use crate::cx::Module;
 
 /// All modules. A name may occur twice (a large module is several files) but no function may.
 pub const MODULES: &[&[&Module]] = &[
-    &[&cmd::MODULE, &environ::MODULE, &grains::MODULE, &saltutil::MODULE, &state::MODULE, &sys::MODULE],
+    &[&archive::MODULE, &cmd::MODULE, &dnsutil::MODULE, &environ::MODULE, &grains::MODULE],
+    &[&hashutil::MODULE, &hosts::MODULE, &network::MODULE, &saltutil::MODULE, &state::MODULE, &sys::MODULE],
+    &[&user::USER, &user::GROUP],
     &file::MODULES,
 ];
