@@ -43,7 +43,7 @@ pub const MODULE: Module = Module {
         Function::reads(
             "github_signature",
             "True if a text has a signature as GitHub sends it: algorithm=hexadecimal HMAC.",
-            "hashutil.github_signature '{\"ref\": \"main\"}' 'shared secret' 'sha1=bc6550fc290acf5b42283fa8deaf55cea0f8c206'",
+            "hashutil.github_signature 'get salted' 'shared secret' challenge_hmac='sha1=bc6550fc290acf5b42283fa8deaf55cea0f8c206'",
             Signature::ROWS,
             github_signature,
         )
