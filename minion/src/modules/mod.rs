@@ -4,6 +4,7 @@
 
 pub mod archive;
 pub mod cmd;
+pub mod cp;
 pub mod dnsutil;
 pub mod environ;
 pub mod file;
@@ -20,7 +21,7 @@ use crate::cx::Module;
 
 /// All modules. A name may occur twice (a large module is several files) but no function may.
 pub const MODULES: &[&[&Module]] = &[
-    &[&archive::MODULE, &cmd::MODULE, &dnsutil::MODULE, &environ::MODULE, &grains::MODULE],
+    &[&archive::MODULE, &cmd::MODULE, &cp::MODULE, &dnsutil::MODULE, &environ::MODULE, &grains::MODULE],
     &[&hashutil::MODULE, &hosts::MODULE, &network::MODULE, &saltutil::MODULE, &state::MODULE, &sys::MODULE],
     &[&user::USER, &user::GROUP],
     &file::MODULES,

@@ -1,0 +1,360 @@
+//! Copies of files of the tree, at a place of the caller's or in the cache.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use fleet_common::args;
+use fleet_common::call::{Arguments, CallError, CallResult, Facts};
+use fleet_common::digest;
+use fleet_common::render::{Scope, Template};
+use fleet_common::value::{Map, Value};
+
+use super::list::{Environment, fault};
+use crate::cx::{Act, Look};
+use crate::system::fs::{self, FileFault, WriteOptions};
+
+/// The largest file of this machine that is copied.
+const LIMIT: u64 = 256 << 20;
+
+args! {
+    /// Arguments of `cp.get_file`.
+    pub struct GetFile {
+        /// The file: `salt://...`, with `?saltenv=...` for another environment.
+        path: String,
+        /// Where it goes; with a slash at its end, into that directory.
+        dest: String,
+        /// The environment.
+        saltenv: Option<String> = None,
+        /// Make missing directories.
+        makedirs: bool = false,
+        /// Rendering engine for path and destination; only jinja is supported.
+        template: Option<String> = None,
+        /// Not used: files travel as they are.
+        gzip: Option<i64> = None,
+    }
+}
+
+args! {
+    /// Arguments of `cp.get_template`.
+    pub struct GetTemplate {
+        /// The file: `salt://...`.
+        path: String,
+        /// Where it goes.
+        dest: String,
+        /// Rendering engine; only jinja is supported.
+        template: String = "jinja".to_owned(),
+        /// The environment.
+        saltenv: Option<String> = None,
+        /// Make missing directories.
+        makedirs: bool = false,
+        /// Names the template sees.
+        **context: Map,
+    }
+}
+
+args! {
+    /// Arguments of `cp.get_dir`.
+    pub struct GetDir {
+        /// The directory: `salt://...`.
+        path: String,
+        /// The directory it goes into.
+        dest: String,
+        /// The environment.
+        saltenv: Option<String> = None,
+        /// Not used: files travel as they are.
+        gzip: Option<i64> = None,
+    }
+}
+
+args! {
+    /// Arguments of `cp.get_url`.
+    pub struct GetUrl {
+        /// The file: `salt://...`, `file://...` or a path.
+        path: String,
+        /// Where it goes; the cache when empty.
+        dest: String = String::new(),
+        /// The environment.
+        saltenv: Option<String> = None,
+        /// Make missing directories.
+        makedirs: bool = false,
+    }
+}
+
+args! {
+    /// A file of the tree.
+    pub struct One {
+        /// The file: `salt://...`.
+        path: String,
+        /// The environment.
+        saltenv: Option<String> = None,
+    }
+}
+
+args! {
+    /// Files of the tree.
+    pub struct Several {
+        /// The files: `salt://...`, a list or separated by commas.
+        paths: Vec<String>,
+        /// The environment.
+        saltenv: Option<String> = None,
+    }
+}
+
+args! {
+    /// A file of this machine.
+    pub struct Local {
+        /// The path.
+        path: String,
+    }
+}
+
+/// The environment that is meant: the one given, the configured one, `base`.
+pub(super) fn saltenv(look: &Look, given: Option<String>) -> String {
+    let configured = || look.opts().get("saltenv").and_then(Value::as_str).map(str::to_owned);
+    given.or_else(configured).unwrap_or_else(|| "base".to_owned())
+}
+
+/// The directory of the cache that holds an environment's files.
+pub(super) fn cached(look: &Look, env: &str) -> PathBuf {
+    look.cache_dir().join("files").join(env)
+}
+
+/// Environment and path in the tree of `salt://path?saltenv=env`; `None` for other places.
+fn place(look: &Look, url: &str, given: Option<String>) -> Option<(String, String)> {
+    let path = url.strip_prefix("salt://")?;
+    let (path, query) = path.split_once("?saltenv=").map_or((path, None), |(path, env)| (path, Some(env.to_owned())));
+    Some((saltenv(look, query.or(given)), path.to_owned()))
+}
+
+/// Content of a file of the tree, of `file://` or of a path; `None` when there is none.
+fn read(look: &Look, url: &str, env: Option<String>) -> Result<Option<Vec<u8>>, CallError> {
+    if let Some((env, path)) = place(look, url, env) {
+        return Ok(look.file_source().read(&env, &path).map_err(fault)?.map(|content| content.to_vec()));
+    }
+    let path = url.strip_prefix("file://").unwrap_or(url);
+    if path.contains("://") {
+        return Err(CallError::Unsupported(format!("fetching {url}")));
+    }
+    match fs::read_bounded(Path::new(path), LIMIT) {
+        Ok(content) => Ok(Some(content)),
+        Err(missing) if missing.is_missing() => Ok(None),
+        Err(other) => Err(failed(other)),
+    }
+}
+
+fn failed(fault: FileFault) -> CallError {
+    CallError::Failed(fault.to_string())
+}
+
+/// Writes a copy; false when its directory is not there and must not be made.
+fn copy(dest: &Path, content: &[u8], makedirs: bool, mode: Option<u32>) -> Result<bool, CallError> {
+    let parent = dest.parent().unwrap_or(Path::new("/"));
+    if !parent.is_dir() {
+        if !makedirs {
+            return Ok(false);
+        }
+        std::fs::create_dir_all(parent).map_err(FileFault::io(parent)).map_err(failed)?;
+    }
+    fs::write_atomic(dest, content, &WriteOptions { mode, ..WriteOptions::default() }).map_err(failed)?;
+    Ok(true)
+}
+
+/// A destination that is a directory gets the file's own name.
+fn target(dest: &str, source: &str) -> PathBuf {
+    let name = source.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    if dest.ends_with('/') || Path::new(dest).is_dir() { Path::new(dest).join(name) } else { PathBuf::from(dest) }
+}
+
+/// What a copy returns: its path, an empty text without a source, false without a place.
+fn copied(dest: &Path, content: Option<Vec<u8>>, makedirs: bool, mode: Option<u32>) -> CallResult {
+    let Some(content) = content else { return Ok("".into()) };
+    if !copy(dest, &content, makedirs, mode)? {
+        return Ok(false.into());
+    }
+    Ok(dest.to_string_lossy().into_owned().into())
+}
+
+fn render(look: &Look, text: &str, name: &str, env: String, context: Map) -> Result<String, CallError> {
+    let scope = Scope { saltenv: env, facts: Arc::new(look.clone()), context };
+    let template = Template { text, path: name, sls: None };
+    look.renderer().text(&scope, &template).map_err(CallError::Diagnostic)
+}
+
+fn only_jinja(engine: &str) -> Result<(), CallError> {
+    match engine {
+        "jinja" => Ok(()),
+        other => Err(CallError::Failed(format!("Attempted to render file paths with unavailable engine {other}"))),
+    }
+}
+
+pub(super) fn get_file(act: &Act, arguments: Arguments) -> CallResult {
+    let mut args = GetFile::bind("cp.get_file", arguments)?;
+    if let Some(engine) = args.template.as_deref().filter(|engine| !engine.is_empty()) {
+        only_jinja(engine)?;
+        let env = saltenv(act, args.saltenv.clone());
+        args.path = render(act, &args.path, "<path>", env.clone(), Map::new())?;
+        args.dest = render(act, &args.dest, "<dest>", env, Map::new())?;
+    }
+    let content = read(act, &args.path, args.saltenv)?;
+    copied(&target(&args.dest, &args.path), content, args.makedirs, None)
+}
+
+pub(super) fn get_template(act: &Act, arguments: Arguments) -> CallResult {
+    let args = GetTemplate::bind("cp.get_template", arguments)?;
+    only_jinja(&args.template)?;
+    let env = saltenv(act, args.saltenv.clone());
+    let Some(content) = read(act, &args.path, args.saltenv)? else { return Ok("".into()) };
+    let text = String::from_utf8(content)
+        .map_err(|_| CallError::Failed(format!("{} is not UTF-8 text and no template", args.path)))?;
+    let name = args.path.strip_prefix("salt://").unwrap_or(&args.path);
+    let rendered = render(act, &text, name, env, args.context)?;
+    // What a template puts together may be secret.
+    copied(&target(&args.dest, &args.path), Some(rendered.into_bytes()), args.makedirs, Some(0o600))
+}
+
+/// Files of a directory of the tree, `salt://dir` or `salt://`.
+fn below(look: &Look, function: &str, url: &str, env: Option<String>) -> Result<(String, Vec<String>), CallError> {
+    let Some((env, directory)) = place(look, url, env) else {
+        return Err(CallError::Unsupported(format!("{function} of {url}: only salt:// paths are")));
+    };
+    let prefix = directory.trim_matches('/');
+    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+    let files = look.file_source().list(&env, &prefix).map_err(fault)?;
+    Ok((env, files))
+}
+
+pub(super) fn get_dir(act: &Act, arguments: Arguments) -> CallResult {
+    let args = GetDir::bind("cp.get_dir", arguments)?;
+    let (env, files) = below(act, "cp.get_dir", &args.path, args.saltenv)?;
+    // The directory's own name stays, those above it do not.
+    let directory = args.path.trim_start_matches("salt://").split('?').next().unwrap_or_default().trim_matches('/');
+    let above = directory.rfind('/').map_or(0, |slash| slash + 1);
+    let mut written = Vec::new();
+    for file in files {
+        let dest = Path::new(&args.dest).join(&file[above..]);
+        if let Some(content) = act.file_source().read(&env, &file).map_err(fault)? {
+            copy(&dest, &content, true, None)?;
+            written.push(dest.to_string_lossy().into_owned());
+        }
+    }
+    Ok(written.into())
+}
+
+pub(super) fn get_url(act: &Act, arguments: Arguments) -> CallResult {
+    let args = GetUrl::bind("cp.get_url", arguments)?;
+    let Some((env, path)) = place(act, &args.path, args.saltenv) else {
+        // A file of this machine is where it should be already.
+        let path = args.path.strip_prefix("file://").unwrap_or(&args.path);
+        if path.contains("://") {
+            return Err(CallError::Unsupported(format!("fetching {}", args.path)));
+        }
+        return Ok(if Path::new(path).exists() { path.into() } else { "".into() });
+    };
+    if args.dest.is_empty() {
+        return Ok(cache(act, &env, &path)?.into());
+    }
+    let content = act.file_source().read(&env, &path).map_err(fault)?.map(|content| content.to_vec());
+    copied(&target(&args.dest, &args.path), content, args.makedirs, None)
+}
+
+/// Brings a file into the cache; its path there, or an empty text.
+fn cache(act: &Act, env: &str, path: &str) -> Result<String, CallError> {
+    let Some(local) = inside(&cached(act, env), path) else { return Ok(String::new()) };
+    let Some(content) = act.file_source().read(env, path).map_err(fault)? else { return Ok(String::new()) };
+    copy(&local, &content, true, None)?;
+    Ok(local.to_string_lossy().into_owned())
+}
+
+/// A path below a directory; `None` when it would leave it.
+fn inside(directory: &Path, path: &str) -> Option<PathBuf> {
+    let is_clean = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    (is_clean && !path.is_empty()).then(|| directory.join(path))
+}
+
+fn cache_url(act: &Act, url: &str, env: Option<String>) -> Result<String, CallError> {
+    if let Some((env, path)) = place(act, url, env) {
+        return cache(act, &env, &path);
+    }
+    let path = url.strip_prefix("file://").unwrap_or(url);
+    if path.contains("://") {
+        return Err(CallError::Unsupported(format!("fetching {url}")));
+    }
+    Ok(if Path::new(path).exists() { path.to_owned() } else { String::new() })
+}
+
+pub(super) fn cache_file(act: &Act, arguments: Arguments) -> CallResult {
+    let args = One::bind("cp.cache_file", arguments)?;
+    Ok(cache_url(act, &args.path, args.saltenv)?.into())
+}
+
+pub(super) fn cache_files(act: &Act, arguments: Arguments) -> CallResult {
+    let args = Several::bind("cp.cache_files", arguments)?;
+    let paths: Result<Vec<String>, CallError> =
+        args.paths.iter().map(|path| cache_url(act, path, args.saltenv.clone())).collect();
+    Ok(paths?.into())
+}
+
+pub(super) fn cache_dir(act: &Act, arguments: Arguments) -> CallResult {
+    let args = One::bind("cp.cache_dir", arguments)?;
+    let (env, files) = below(act, "cp.cache_dir", &args.path, args.saltenv)?;
+    let paths: Result<Vec<String>, CallError> = files.iter().map(|file| cache(act, &env, file)).collect();
+    Ok(paths?.into())
+}
+
+pub(super) fn cache_master(act: &Act, arguments: Arguments) -> CallResult {
+    let args = Environment::bind("cp.cache_master", arguments)?;
+    let env = saltenv(act, args.saltenv);
+    let files = act.file_source().list(&env, &args.prefix).map_err(fault)?;
+    let paths: Result<Vec<String>, CallError> = files.iter().map(|file| cache(act, &env, file)).collect();
+    Ok(paths?.into())
+}
+
+pub(super) fn cache_local_file(act: &Act, arguments: Arguments) -> CallResult {
+    let path = Local::bind("cp.cache_local_file", arguments)?.path;
+    let Some(local) = inside(&act.cache_dir().join("localfiles"), path.trim_start_matches('/')) else {
+        return Ok("".into());
+    };
+    let content = read(act, &path, None)?;
+    // A file of this machine may be secret; its copy is for us alone.
+    copied(&local, content, true, Some(0o600))
+}
+
+pub(super) fn push(_: &Act, arguments: Arguments) -> CallResult {
+    let path = Local::bind("cp.push", arguments)?.path;
+    Err(CallError::Unsupported(format!("cp.push of {path}")))
+}
+
+pub(super) fn hash_file(look: &Look, arguments: Arguments) -> CallResult {
+    let args = One::bind("cp.hash_file", arguments)?;
+    let Some(content) = read(look, &args.path, args.saltenv)? else { return Ok("".into()) };
+    let opts = look.opts();
+    let kind = opts.get("hash_type").and_then(Value::as_str).unwrap_or("sha256");
+    let Some(sum) = digest::hex_of_bytes(kind, &content) else {
+        return Err(CallError::Failed(format!("there is no hash_type '{kind}'")));
+    };
+    Ok(Map::from_iter([("hsum", sum.as_str()), ("hash_type", kind)]).into())
+}
+
+pub(super) fn is_cached(look: &Look, arguments: Arguments) -> CallResult {
+    let args = One::bind("cp.is_cached", arguments)?;
+    let local = match place(look, &args.path, args.saltenv) {
+        Some((env, path)) => inside(&cached(look, &env), &path),
+        None => inside(&look.cache_dir().join("localfiles"), args.path.trim_start_matches('/')),
+    };
+    let found = local.filter(|local| local.is_file());
+    Ok(found.map(|local| local.to_string_lossy().into_owned()).unwrap_or_default().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_the_cache_stays_in_it() {
+        let root = Path::new("/cache");
+        assert_eq!(inside(root, "a/b"), Some(PathBuf::from("/cache/a/b")));
+        assert_eq!(inside(root, "../b"), None);
+        assert_eq!(inside(root, "/b"), None);
+        assert_eq!(inside(root, ""), None);
+    }
+}
