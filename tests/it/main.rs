@@ -1,5 +1,7 @@
 //! Promises, one file each, tested in process over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on must fail")]
+
 mod interop;
 mod jobs;
 mod mutation;
