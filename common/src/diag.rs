@@ -3,7 +3,7 @@
 //! Pure data and its printed form. Everything a human wrote (config, SLS, pillar, target, command line)
 //! is answered with `Diagnostic`s; a compiler collects all of them before it gives up.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -136,26 +136,30 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
         if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
+            text.push_str(&format!("{place}: "));
         }
         if let Some(subject) = &self.subject {
-            write!(f, "{subject}: ")?;
+            text.push_str(&format!("{subject}: "));
         }
-        f.write_str(&self.message)?;
+        text.push_str(&self.message);
         for place in &self.via {
-            write!(f, "\n  via {place}")?;
+            text.push_str(&format!("\n  via {place}"));
         }
-        if let Some(excerpt) = &self.excerpt {
-            for line in excerpt.lines() {
-                write!(f, "\n  {line}")?;
-            }
+        for line in self.excerpt.iter().flat_map(|excerpt| excerpt.lines()) {
+            text.push_str(&format!("\n  {line}"));
         }
         for hint in &self.help {
-            write!(f, "\n  help: {hint}")?;
+            text.push_str(&format!("\n  help: {hint}"));
         }
-        Ok(())
+        text.chars().map(harmless).try_for_each(|c| f.write_char(c))
     }
+}
+
+/// Control characters would command the terminal: what a file or another machine says is only shown.
+fn harmless(c: char) -> char {
+    if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }
 }
 
 impl std::error::Error for Diagnostic {}
@@ -179,9 +183,7 @@ pub fn excerpt(text: &str, line: u32, column: u32, context: u32) -> String {
             break;
         }
         let mark = if number == line { '>' } else { ' ' };
-        // Control characters would command the terminal.
-        let shown = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
-        let content: String = content.chars().take(200).map(shown).collect();
+        let content: String = content.chars().take(200).map(harmless).collect();
         out.push_str(&format!("{mark} {number:>4} | {content}\n"));
         if number == line && column > 0 && column <= 200 {
             out.push_str(&format!("       | {}^\n", " ".repeat(column as usize - 1)));

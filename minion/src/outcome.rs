@@ -59,7 +59,8 @@ fn answered(fun: &str, outcome: Outcome) -> Finished {
     let is_run = fun.strip_prefix("state.").is_some_and(|name| STATE_RUNS.contains(&name));
     // A run that did not come about answers with texts, which the highstate outputter can not show.
     let out = (is_run && outcome.value.as_map().is_some()).then(|| "highstate".to_owned());
-    Finished { ret: outcome.value, retcode, success: retcode == 0, refused: false, out, diagnostics: Vec::new() }
+    let diagnostics = outcome.diagnostics;
+    Finished { ret: outcome.value, retcode, success: retcode == 0, refused: false, out, diagnostics }
 }
 
 #[cfg(test)]

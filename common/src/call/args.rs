@@ -108,6 +108,19 @@ pub enum ArgError {
     },
 }
 
+impl ArgError {
+    /// The argument that is wrong, if it is one.
+    pub fn argument(&self) -> Option<&str> {
+        match self {
+            Self::TooMany { .. } => None,
+            Self::Twice { name, .. }
+            | Self::UnknownName { name, .. }
+            | Self::Missing { name, .. }
+            | Self::Kind { name, .. } => Some(name),
+        }
+    }
+}
+
 /// A Rust type an argument can have.
 pub trait FromValue: Sized {
     /// The kind as shown to users.

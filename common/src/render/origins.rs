@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::diag::Place;
 
 /// The sources of a rendered text, in the order of the text.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origins {
     parts: Vec<Part>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Part {
     /// Offset in the rendered text.
     offset: usize,

@@ -19,7 +19,7 @@ pub fn render(context: &Context, matches: &Matches) -> (High, Vec<Fault>) {
 
 /// Reads high data that a call handed in; `name` stands for a file name in diagnostics, `marks` may be empty.
 pub fn read(options: &Options, data: Value, marks: &Marks, name: &str) -> (High, Vec<Fault>) {
-    let source = Arc::new(Source { name: name.to_owned(), text: String::new() });
+    let source = Arc::new(Source { name: name.to_owned(), ..Source::default() });
     let rendered = Rendered { value: data, marks: marks.clone(), source, is_init: false };
     include::from_data(options, rendered, &Home::default())
 }

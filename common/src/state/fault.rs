@@ -4,15 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::diag::{Diagnostic, Place, excerpt};
+use crate::render::Origins;
 use crate::value::Value;
 
 /// A file as it was compiled: its name as the user knows it and its text after the templates ran.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Source {
     /// Path inside the tree (`web/init.sls`), or a made-up name in angle brackets.
     pub name: String,
     /// The rendered text; empty when there is none.
     pub text: String,
+    /// Which lines of which templates wrote `text`.
+    pub origins: Origins,
+    /// The `include:` entries that led to the file, nearest first.
+    pub via: Vec<Place>,
 }
 
 /// A position inside a source. Cheap to copy around.
@@ -29,12 +34,29 @@ pub struct Spot {
 impl Spot {
     /// A place in no file: data that was handed in by a call.
     pub fn nowhere(name: &str) -> Self {
-        Self { source: Arc::new(Source { name: name.to_owned(), text: String::new() }), line: 0, column: 0 }
+        Self { source: Arc::new(Source { name: name.to_owned(), ..Source::default() }), line: 0, column: 0 }
     }
 
-    /// The place as diagnostics carry it.
+    /// The place as diagnostics carry it: in the file that somebody wrote, not in the text that a template made of it.
     pub fn place(&self) -> Place {
-        Place::new(self.source.name.clone(), self.line, self.column)
+        let Source { name, text, origins, .. } = &*self.source;
+        let written = (self.line > 0).then(|| origins.place(text, self.line, self.column)).flatten();
+        written.unwrap_or_else(|| Place::new(name.clone(), self.line, self.column))
+    }
+
+    /// A diagnostic about what stands here, with the line as it was rendered and how the file came to be read.
+    pub fn diagnostic(&self, message: impl Into<String>) -> Diagnostic {
+        let place = self.place();
+        let mut diagnostic = Diagnostic::user(message);
+        if self.line > 0 && !self.source.text.is_empty() {
+            if place.line != self.line || place.file != self.source.name {
+                let rendered = format!(" (line {}, column {} of the rendered text)", self.line, self.column);
+                diagnostic.message.push_str(&rendered);
+            }
+            diagnostic = diagnostic.excerpt(excerpt(&self.source.text, self.line, self.column, 1));
+        }
+        diagnostic.via.clone_from(&self.source.via);
+        diagnostic.at(place)
     }
 }
 
@@ -51,10 +73,7 @@ impl Fault {
     /// A problem at a place.
     pub(crate) fn new(problem: Problem, spot: &Spot) -> Self {
         let message = problem.to_string();
-        let mut diagnostic = Diagnostic::user(message.lines().next().unwrap_or_default()).at(spot.place());
-        if spot.line > 0 && !spot.source.text.is_empty() {
-            diagnostic = diagnostic.excerpt(excerpt(&spot.source.text, spot.line, spot.column, 1));
-        }
+        let diagnostic = spot.diagnostic(message.lines().next().unwrap_or_default());
         Self { problem, diagnostic }
     }
 

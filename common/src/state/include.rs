@@ -7,6 +7,7 @@ use super::context::{Context, Matches, Options};
 use super::declaration::{Argument, Arguments, Declaration, High, Home};
 use super::fault::{Fault, Problem};
 use super::sls::{Part, Rendered, render, split};
+use crate::diag::Place;
 use crate::files::FileError;
 use crate::target::glob;
 use crate::value::python::str_;
@@ -20,7 +21,7 @@ const FIRST_ORDER: i64 = 10_000;
 
 /// Renders everything that `matches` asks for. High data holds what could be used; the faults say what could not.
 pub(super) fn render_all(context: &Context, matches: &Matches) -> (High, Vec<Fault>) {
-    let mut walk = Walk { context, matches, rendered: HashSet::new(), next_order: FIRST_ORDER, faults: Vec::new() };
+    let mut walk = Walk { context, matches, rendered: HashSet::new(), via: Vec::new(), next_order: FIRST_ORDER, faults: Vec::new() };
     let mut high = High::default();
     for (env, patterns) in matches {
         for pattern in patterns {
@@ -54,6 +55,8 @@ struct Walk<'w, 'c> {
     matches: &'w Matches,
     /// `env:sls` of everything rendered so far.
     rendered: HashSet<String>,
+    /// The `include:` entries that lead to what is being rendered, nearest first.
+    via: Vec<Place>,
     next_order: i64,
     faults: Vec<Fault>,
 }
@@ -93,7 +96,7 @@ impl Walk<'_, '_> {
             self.faults.push(Fault::of_call(problem));
             return Ok(None);
         }
-        let rendered = render(self.context, env, sls);
+        let rendered = render(self.context, env, sls, &self.via);
         self.rendered.insert(format!("{env}:{sls}"));
         let rendered = match rendered {
             Ok(Some(rendered)) => rendered,
@@ -126,7 +129,11 @@ impl Walk<'_, '_> {
         self.faults.append(&mut part.faults);
         for (item, spot) in std::mem::take(&mut part.includes) {
             match self.resolve(&item, env, sls, is_init) {
-                Ok(targets) => self.include(&mut part, targets, sls, depth)?,
+                Ok(targets) => {
+                    self.via.insert(0, spot.place());
+                    self.include(&mut part, targets, sls, depth)?;
+                    self.via.remove(0);
+                }
                 Err(Unresolved::Files(error)) => return Err(error),
                 Err(Unresolved::Wrong(problem)) => {
                     let fault = Fault::new(problem, &spot).about(format!("include: {}", str_(&item)));

@@ -29,6 +29,7 @@ mod high;
 mod include;
 mod listen;
 mod lower;
+mod missing;
 mod order;
 mod requisite;
 mod result;

@@ -1,6 +1,7 @@
 //! What a chunk answered, and how a whole run is returned.
 
 use super::chunk::Chunk;
+use crate::diag::Diagnostic;
 use crate::value::{Map, Value};
 
 /// What a state function answered.
@@ -20,6 +21,8 @@ pub struct Outcome {
     pub attempts: u32,
     /// More entries of the return (`start_time`, `duration`, `pchanges`, `name` when it differs …).
     pub extra: Map,
+    /// What is wrong with the declaration itself (no such function, a bad argument, a requisite that names nothing).
+    pub fault: Option<Box<Diagnostic>>,
 }
 
 impl Outcome {
@@ -33,11 +36,16 @@ impl Outcome {
             skip_watch: false,
             attempts: 1,
             extra: Map::new(),
+            fault: None,
         }
     }
     /// A failure without changes.
     pub fn failed(comment: impl Into<String>) -> Self {
         Self::new(Some(false), comment)
+    }
+    /// A failure that only a change of the tree can mend.
+    pub fn refused(comment: impl Into<String>, fault: Diagnostic) -> Self {
+        Self { fault: Some(Box::new(fault)), ..Self::failed(comment) }
     }
 }
 
@@ -124,6 +132,10 @@ impl Report {
     /// The return: results by tag.
     pub fn to_value(&self) -> Value {
         Value::Map(self.results.iter().map(|result| (result.tag.as_str(), result.to_value())).collect())
+    }
+    /// What was wrong with declarations that could not run, in run order.
+    pub fn faults(&self) -> Vec<Diagnostic> {
+        self.results.iter().filter_map(|result| result.outcome.fault.as_deref().cloned()).collect()
     }
     /// The exit status the run leaves: 2 when a chunk failed.
     pub fn retcode(&self) -> i32 {

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::context::Context;
 use super::declaration::{Argument, Arguments, Body, Declaration, Exclude, Home, StateDeclaration};
 use super::fault::{Fault, Problem, Source, Spot};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Place, excerpt};
 use crate::files::is_init;
 use crate::render::Template;
 use crate::value::python::{repr, str_};
@@ -33,15 +33,11 @@ pub(super) struct Part {
     pub faults: Vec<Fault>,
 }
 
-/// Finds and renders an SLS; `None` when there is no such file.
-pub(super) fn render(context: &Context, env: &str, sls: &str) -> Result<Option<Rendered>, Fault> {
+/// Finds and renders an SLS; `None` when there is no such file. `via` says which includes led to it, nearest first.
+pub(super) fn render(context: &Context, env: &str, sls: &str, via: &[Place]) -> Result<Option<Rendered>, Fault> {
     let failed = |why: String| Fault::of_call(Problem::Files { why });
     let Some(path) = context.tree.find(env, sls).map_err(|error| failed(error.to_string()))? else { return Ok(None) };
-    render_file(context, env, Some(sls), &path).map_err(|diagnostic| {
-        let problem =
-            Problem::Rendering { env: env.to_owned(), sls: sls.to_owned(), why: why_not_rendered(&diagnostic, None) };
-        Fault::explained(problem, *diagnostic)
-    })
+    render_file(context, env, Some(sls), &path, via)
 }
 
 /// Renders a file of the tree by path; `None` when there is no such file.
@@ -50,37 +46,55 @@ pub(super) fn render_file(
     env: &str,
     sls: Option<&str>,
     path: &str,
-) -> Result<Option<Rendered>, Box<Diagnostic>> {
-    let content =
-        context.tree.files().read(env, path).map_err(|error| Box::new(Diagnostic::user(error.to_string())))?;
-    let Some(content) = content else { return Ok(None) };
+    via: &[Place],
+) -> Result<Option<Rendered>, Fault> {
+    let failed = |mut diagnostic: Diagnostic, template: Option<&Template<'_>>| {
+        diagnostic.via.extend_from_slice(via);
+        let why = why_not_rendered(&diagnostic, template);
+        let problem = Problem::Rendering { env: env.to_owned(), sls: sls.unwrap_or(path).to_owned(), why };
+        Fault::explained(problem, diagnostic)
+    };
+    let content = context.tree.files().read(env, path);
+    let Some(content) = content.map_err(|error| failed(Diagnostic::user(error.to_string()), None))? else {
+        return Ok(None);
+    };
     let text = std::str::from_utf8(&content).map_err(|error| {
         let message = format!("the file is not UTF-8: byte {} is not part of a character", error.valid_up_to());
-        Box::new(Diagnostic::user(message).at(crate::diag::Place::new(path, 0, 0)))
+        failed(Diagnostic::user(message).at(Place::new(path, 0, 0)), None)
     })?;
-    let rendered = context.renderer.sls(&context.scope(env), &Template { text, path, sls })?;
+    let template = Template { text, path, sls };
+    let rendered = context.renderer.sls(&context.scope(env), &template);
+    let rendered = rendered.map_err(|diagnostic| failed(*diagnostic, Some(&template)))?;
+    let (text, origins) = (rendered.rendered, rendered.origins);
     Ok(Some(Rendered {
         value: rendered.value,
         marks: rendered.marks,
-        source: Arc::new(Source { name: path.to_owned(), text: rendered.rendered }),
+        source: Arc::new(Source { name: path.to_owned(), text, origins, via: via.to_vec() }),
         is_init: is_init(path),
     }))
 }
 
-/// Why a template did not render, in the form of the reference: message, line, the lines around it. With the template
-/// at hand and the fault in it, its lines are shown as the reference shows them.
+/// Why a template did not render, in the form of the reference: message, line, the lines around it. A fault in the
+/// template itself shows its lines as the reference does, one in another file names that.
 pub fn why_not_rendered(diagnostic: &Diagnostic, template: Option<&Template<'_>>) -> String {
-    let mut why = diagnostic.message.clone();
-    let place = diagnostic.place.as_ref().filter(|place| place.line > 0);
-    if let Some(place) = place {
-        why.push_str(&format!("; line {}", place.line));
+    let why = &diagnostic.message;
+    let lines = diagnostic.excerpt.as_deref();
+    match (&diagnostic.place, template) {
+        (Some(place), Some(template)) if place.line > 0 && place.file == template.path => {
+            let own = excerpt(template.text, place.line, place.column, 3);
+            let shown = match lines {
+                // What the template made of its text is shown as it was made.
+                Some(lines) if lines != own => lines.to_owned(),
+                _ => marked(template.text, place.line),
+            };
+            format!("{why}; line {}\n\n---\n{shown}\n---", place.line)
+        }
+        (Some(place), _) if place.line > 0 => {
+            let lines = lines.map_or_else(String::new, |lines| format!("\n---\n{lines}\n---"));
+            format!("{why}\n{}({}):{lines}", place.file, place.line)
+        }
+        _ => why.clone(),
     }
-    let own = place.and_then(|place| template.filter(|template| template.path == place.file).map(|t| (t, place.line)));
-    let shown = own.map(|(template, line)| marked(template.text, line)).or_else(|| diagnostic.excerpt.clone());
-    if let Some(lines) = shown {
-        why.push_str(&format!("\n\n---\n{lines}\n---"));
-    }
-    why
 }
 
 /// Lines each side of a fault.

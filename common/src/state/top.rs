@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::context::{Context, Matches, TopMerging};
 use super::fault::{Fault, Problem};
-use super::sls::{render, render_file, why_not_rendered};
+use super::sls::{render, render_file};
 use crate::target::top::Minion;
 use crate::value::python::str_;
 use crate::value::{Map, Value};
@@ -66,14 +66,10 @@ fn read(context: &Context, warnings: &mut Vec<Fault>) -> Tops {
     let mut tops = Tops::new();
     for env in envs {
         let mut files = Vec::new();
-        match render_file(context, &env, None, &options.state_top) {
+        match render_file(context, &env, None, &options.state_top, &[]) {
             Ok(Some(rendered)) => files.extend(as_top(rendered.value)),
             Ok(None) => {}
-            Err(diagnostic) => {
-                let sls = options.state_top.clone();
-                let problem = Problem::Rendering { env: env.clone(), sls, why: why_not_rendered(&diagnostic, None) };
-                warnings.push(Fault::explained(problem, *diagnostic));
-            }
+            Err(fault) => warnings.push(fault),
         }
         let mut seen = HashSet::new();
         let mut next = 0;
@@ -106,7 +102,7 @@ fn includes(
             if !seen.insert(sls.clone()) {
                 continue;
             }
-            match render(context, env, &sls) {
+            match render(context, env, &sls, &[]) {
                 Ok(rendered) => found.extend(rendered.and_then(|rendered| as_top(rendered.value))),
                 Err(fault) => warnings.push(fault),
             }

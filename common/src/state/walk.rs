@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::chunk::{Chunk, tag};
-use super::graph::{Edge, Graph, KEYWORDS, Missing};
+use super::graph::{Edge, Graph};
 use super::listen::listeners;
+use super::missing::not_found;
 use super::requisite::Keyword;
 use super::result::{ChunkResult, Outcome, Report};
 use super::run::{ChunkRunner, Invocation, Job, Mode, RunOptions};
@@ -144,7 +145,10 @@ impl<'s, 'w> Walk<'s, 'w> {
             if self.open[job as usize][position] {
                 let frame = stack.pop().expect("the loop condition saw a frame");
                 self.open[frame.job as usize][frame.position] = false;
-                self.set(frame.position, frame.job, Outcome::failed("Recursive requisite found"), true);
+                let chunk = &self.chunks[frame.position];
+                let fault = chunk.spot.diagnostic("this state requires itself, by way of others");
+                let fault = fault.about(chunk.id.clone()).help("take one of the requisites of this circle out");
+                self.set(frame.position, frame.job, Outcome::refused("Recursive requisite found", fault), true);
                 continue;
             }
             let frame = self.open_frame(position, job);
@@ -184,7 +188,7 @@ impl<'s, 'w> Walk<'s, 'w> {
         let (position, job) = (frame.position, frame.job);
         self.open[job as usize][position] = false;
         if let Some(missing) = self.graph.missing.get(&position) {
-            self.set(position, job, Outcome::failed(not_found(missing)), job == Task::Run);
+            self.set(position, job, not_found(self.chunks, position, missing), job == Task::Run);
             return;
         }
         let status = self.status(position, job);
@@ -434,20 +438,6 @@ impl<'s, 'w> Walk<'s, 'w> {
 fn not_available(chunk: &Chunk) -> String {
     let (state, sls) = (&chunk.state, chunk.sls.as_deref().unwrap_or("None"));
     format!("State '{state}.mod_watch' was not found in SLS '{sls}'\nReason: '{state}.mod_watch' is not available.\n")
-}
-
-fn not_found(missing: &[Missing]) -> String {
-    let mut comment = "The following requisites were not found:\n".to_owned();
-    for (word, _) in KEYWORDS {
-        let mut of_word = missing.iter().filter(|missing| missing.keyword == *word).peekable();
-        if of_word.peek().is_some() {
-            comment.push_str(&format!("{:19}{word}:\n", ""));
-        }
-        for missing in of_word {
-            comment.push_str(&format!("{:23}{}: {}\n", "", missing.kind, missing.name));
-        }
-    }
-    comment
 }
 
 #[cfg(test)]

@@ -237,6 +237,9 @@ impl<'a> Screen<'a> {
     }
 
     fn returned(&mut self, ret: Return) -> Result<(), Failure> {
+        for diagnostic in &ret.diagnostics {
+            eprintln!("{}: {diagnostic}", ret.id);
+        }
         if self.options.at_once {
             self.out = self.out.take().or(ret.out);
             self.all.insert(ret.id.as_str(), ret.ret);

@@ -32,7 +32,7 @@ impl<'a> MinionRunner<'a> {
 
     fn bound(&self, chunk: &Chunk) -> Result<(&'static StateFunction, Box<dyn AnyState>), Outcome> {
         let Some(function) = self.states.find(&chunk.state, &chunk.fun) else {
-            return Err(Outcome::failed(self.unknown(chunk)));
+            return Err(self.unknown(chunk));
         };
         let mut arguments = Map::new();
         arguments.insert("name", chunk.name.as_str());
@@ -45,21 +45,32 @@ impl<'a> MinionRunner<'a> {
         let name = format!("{}.{}", chunk.state, chunk.fun);
         match bind(function, &name, arguments) {
             Ok(state) => Ok((function, state)),
-            Err(ArgError::Missing { name: argument, .. }) => {
-                Err(Outcome::failed(format!("Missing parameter {argument} for state {name}\n")))
-            }
-            Err(error) => Err(Outcome::failed(self.placed(chunk, &error.to_string()))),
+            Err(error) => Err(self.wrong_arguments(chunk, &name, &error)),
         }
     }
 
-    fn unknown(&self, chunk: &Chunk) -> String {
+    fn wrong_arguments(&self, chunk: &Chunk, name: &str, error: &ArgError) -> Outcome {
+        let text = error.to_string();
+        let fault = chunk.spot_of(error.argument().unwrap_or_default()).diagnostic(&text).about(&*chunk.id);
+        match error {
+            ArgError::Missing { name: argument, .. } => {
+                let hint = format!("write '- {argument}: ...' under '{name}'");
+                Outcome::refused(format!("Missing parameter {argument} for state {name}\n"), fault.help(hint))
+            }
+            _ => Outcome::refused(self.placed(chunk, &text), fault),
+        }
+    }
+
+    fn unknown(&self, chunk: &Chunk) -> Outcome {
         let name = format!("{}.{}", chunk.state, chunk.fun);
-        let hint = self.states.suggestion(&chunk.state, &chunk.fun);
-        let hint = hint.map_or_else(String::new, |hint| format!(" Did you mean '{hint}'?"));
-        self.placed(
-            chunk,
-            &format!("State '{name}' was not found in SLS '{}'.{hint}", chunk.sls.as_deref().unwrap_or("None")),
-        )
+        let fault = chunk.spot.diagnostic(format!("there is no state function '{name}'")).about(&*chunk.id);
+        let suggestion = self.states.suggestion(&chunk.state, &chunk.fun);
+        let (hint, fault) = match suggestion {
+            Some(near) => (format!(" Did you mean '{near}'?"), fault.help(format!("did you mean '{near}'?"))),
+            None => (String::new(), fault),
+        };
+        let sls = chunk.sls.as_deref().unwrap_or("None");
+        Outcome::refused(self.placed(chunk, &format!("State '{name}' was not found in SLS '{sls}'.{hint}")), fault)
     }
 
     /// A text with the place of the declaration, where there is one.

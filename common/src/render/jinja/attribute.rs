@@ -15,8 +15,18 @@ pub(super) fn attribute(run: &mut Run<'_>, value: &Val, name: &Arc<str>) -> Res 
     }
     Ok(match value.entry(name) {
         Some(found) => found,
-        None => Val::missing(Absent::Attribute(value.clone(), name.clone())),
+        None => absent(run, value, name),
     })
+}
+
+/// What stands for an attribute that is not there.
+fn absent(run: &Run<'_>, value: &Val, name: &Arc<str>) -> Val {
+    if let Val::Object(object) = value
+        && let Object::Salt | Object::SaltModule(_) = &**object
+    {
+        return Val::missing(Absent::Function(value.clone(), name.clone(), run.scope.facts.caller()));
+    }
+    Val::missing(Absent::Attribute(value.clone(), name.clone()))
 }
 
 /// `value[key]`: an item, else an attribute.
@@ -30,7 +40,7 @@ pub(super) fn item(run: &mut Run<'_>, value: &Val, key: &Val) -> Res {
     match key {
         Val::Str(name) => Ok(match own_attribute(run, value, name)? {
             Some(found) => found,
-            None => Val::missing(Absent::Attribute(value.clone(), name.clone())),
+            None => absent(run, value, name),
         }),
         Val::Undefined(missing) => Err(Fault::missing(missing)),
         _ => Ok(Val::missing(Absent::Element(value.clone(), key.clone()))),

@@ -144,6 +144,9 @@ impl Fault {
             diagnostic.excerpt = inner.excerpt.or(diagnostic.excerpt);
             diagnostic.help.extend(inner.help);
         }
+        // A tag that is the fault itself and the way to it is told once.
+        diagnostic.via.dedup();
+        diagnostic.via.retain(|place| Some(place) != diagnostic.place.as_ref());
         diagnostic
     }
 }

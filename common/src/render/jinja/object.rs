@@ -15,6 +15,7 @@ use num_bigint::BigInt;
 use super::fault::{Fault, Res};
 use super::interpret::{Arguments, Frame, Run};
 use super::tree::{Block, Compiled, MacroRow};
+use crate::call::Call;
 
 /// A value of a running template.
 #[derive(Clone)]
@@ -66,6 +67,10 @@ pub(super) enum Absent {
     Attribute(Val, Arc<str>),
     /// An item of a value.
     Element(Val, Val),
+    /// A function of `salt`, looked up in this value.
+    Function(Val, Arc<str>, Arc<dyn Call>),
+    /// A name that this imported template does not have; the line of the import.
+    Export(Rc<Object>, Arc<str>, u32),
     /// Something else, in words.
     Other(String),
 }
@@ -80,6 +85,11 @@ impl Missing {
             }
             (Absent::Attribute(base, name), _) => format!("'{}' has no attribute '{name}'", base.described()),
             (Absent::Element(base, key), _) => format!("{} has no element {}", base.described(), key.repr()),
+            (Absent::Function(base, name, _), _) => format!("'{}' has no attribute '{name}'", base.described()),
+            (Absent::Export(module, name, line), _) => {
+                let from = if let Object::Module(module) = &**module { &*module.name } else { "" };
+                format!("the template '{from}' (imported on line {line}) does not export the requested name '{name}'")
+            }
             (Absent::Other(message), _) => message.clone(),
         }
     }
@@ -92,6 +102,18 @@ impl Missing {
                 (name.to_string(), known)
             }
             Absent::Attribute(base, name) => (name.to_string(), base.attributes()),
+            Absent::Function(base, name, caller) => {
+                let module = match base {
+                    Val::Object(object) => match &**object {
+                        Object::SaltModule(module) => format!("{module}."),
+                        _ => String::new(),
+                    },
+                    _ => String::new(),
+                };
+                let known = caller.names().into_iter();
+                (name.to_string(), known.filter_map(|full| full.strip_prefix(&module).map(str::to_owned)).collect())
+            }
+            Absent::Export(module, name, _) => (name.to_string(), Val::Object(module.clone()).attributes()),
             Absent::Element(..) | Absent::Other(_) => (String::new(), Vec::new()),
         }
     }

@@ -95,7 +95,7 @@ pub fn run_chunks(act: &Act, wish: &Wish, chunks: &[Chunk]) -> Outcome {
         result.outcome.extra.insert("start_time", jiff::Zoned::now().strftime("%H:%M:%S.%6f").to_string());
         result.outcome.extra.insert("duration", 0.0);
     }
-    Outcome { value: report.to_value(), retcode: report.retcode(), ..Outcome::default() }
+    Outcome { value: report.to_value(), retcode: report.retcode(), diagnostics: report.faults() }
 }
 
 /// Lets `with` compile: with the tree, facts and settings of this minion.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::super::fault::{Fault, FaultKind, Res};
-use super::super::object::{BlockStacks, Module, Object, Val};
+use super::super::object::{Absent, BlockStacks, Module, Object, Val};
 use super::super::tree::{At, Block, Compiled, Expr, Import, Node, Statement};
 use super::statement::Flow;
 use super::{Frame, Run};
@@ -54,8 +54,8 @@ impl Run<'_> {
                 let Val::Object(object) = &module else { return Ok(Flow::On) };
                 let Object::Module(module) = &**object else { return Ok(Flow::On) };
                 for (name, alias) in names {
-                    let value =
-                        module.exports.get(name).cloned().unwrap_or_else(|| self.not_exported(module, name, node.at));
+                    let absent = || Val::missing(Absent::Export(object.clone(), name.clone(), node.at.line));
+                    let value = module.exports.get(name).cloned().unwrap_or_else(absent);
                     frame.set_imported(alias.clone(), value);
                 }
             }
@@ -78,14 +78,6 @@ impl Run<'_> {
             _ => {}
         }
         Ok(Flow::On)
-    }
-
-    fn not_exported(&self, module: &Module, name: &str, at: At) -> Val {
-        let message = format!(
-            "the template '{}' (imported on line {}) does not export the requested name '{name}'",
-            module.name, at.line
-        );
-        Val::missing(super::super::object::Absent::Other(message))
     }
 
     /// Runs a template, then the templates it extends.
