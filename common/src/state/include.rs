@@ -21,7 +21,14 @@ const FIRST_ORDER: i64 = 10_000;
 
 /// Renders everything that `matches` asks for. High data holds what could be used; the faults say what could not.
 pub(super) fn render_all(context: &Context, matches: &Matches) -> (High, Vec<Fault>) {
-    let mut walk = Walk { context, matches, rendered: HashSet::new(), via: Vec::new(), next_order: FIRST_ORDER, faults: Vec::new() };
+    let mut walk = Walk {
+        context,
+        matches,
+        rendered: HashSet::new(),
+        via: Vec::new(),
+        next_order: FIRST_ORDER,
+        faults: Vec::new(),
+    };
     let mut high = High::default();
     for (env, patterns) in matches {
         for pattern in patterns {
