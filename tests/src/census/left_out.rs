@@ -9,8 +9,19 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "the tree's own module",
         &[
-            "roles.", "master.minion", "caasp_", "deepsea.", "keyring.", "pnda.", "rgw.", "mds.", "osd.", "meta.",
-            "cephprocesses.", "test.provider", "(computed)",
+            "roles.",
+            "master.minion",
+            "caasp_",
+            "deepsea.",
+            "keyring.",
+            "pnda.",
+            "rgw.",
+            "mds.",
+            "osd.",
+            "meta.",
+            "cephprocesses.",
+            "test.provider",
+            "(computed)",
         ],
     ),
 ];
