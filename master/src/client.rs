@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::{Buf, Bytes, BytesMut};
 use fleet_common::exit::Exit;
-use fleet_common::proto::api::{ApiError, JobEvent, KeyChange, KeyList, NewJob};
+use fleet_common::proto::api::{ApiError, JobEvent, KeyChange, KeyList, NewJob, RunnerCall, RunnerReturn};
 use fleet_common::proto::decode::{DecodeError, Limits, decode, encode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -92,6 +92,12 @@ impl Client {
     /// Moves or deletes keys; gives those that were changed.
     pub async fn change_keys(&mut self, change: &KeyChange) -> Result<Vec<(String, String)>, ClientError> {
         let response = self.send("POST", "/keys", encode(change)).await?;
+        whole(response).await
+    }
+
+    /// Runs a function of the master.
+    pub async fn run(&mut self, call: &RunnerCall) -> Result<RunnerReturn, ClientError> {
+        let response = self.send("POST", "/runners", encode(call)).await?;
         whole(response).await
     }
 

@@ -13,6 +13,7 @@ pub mod minions;
 pub mod pillar;
 pub mod publish;
 pub mod returns;
+pub mod runners;
 pub mod server;
 pub mod store;
 

@@ -98,6 +98,7 @@ impl Master {
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let roots = Arc::new(Roots::new(config.pillar_roots.clone()));
         let pillars = Arc::new(Pillars::new(roots, visible(&config.options), config.pillar_opts, threads));
+        let files = Arc::new(FileServer::new(Arc::new(Roots::new(config.file_roots.clone()))));
         let parts = Arc::new(Parts {
             master_keys: own,
             keys: keys.clone(),
@@ -106,7 +107,7 @@ impl Master {
             returns: Returns { store: store.clone(), jobs: jobs.clone() },
             stream: stream.clone(),
             pillars: pillars.clone(),
-            files: Arc::new(FileServer::new(Arc::new(Roots::new(config.file_roots.clone())))),
+            files: files.clone(),
             options: seen_by_minions(config),
             now: now.clone(),
         });
@@ -122,7 +123,7 @@ impl Master {
             timeout: config.timeout,
             now,
         };
-        let api = Arc::new(Api { desk, keys, minions, store });
+        let api = Arc::new(Api { desk, keys, minions, store, files, options: visible(&config.options) });
         Ok(Self { parts, api, socket, listener: endpoints.listener, addresses: None })
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fleet_common::call::{Arguments, Call, CallError, CallResult, Facts};
+use fleet_common::diag::{Diagnostic, Kind};
 use fleet_common::files::FileSource;
 use fleet_common::ids::MinionId;
 use fleet_common::pillar::{Options, compile};
@@ -76,6 +77,21 @@ impl Pillars {
             return failed(&format!("the pillar compiler cannot be started: {error}"));
         }
         answered.await.unwrap_or_else(|_| failed("the pillar compiler failed"))
+    }
+
+    /// The merged top files as a minion's grains render them.
+    pub async fn top(self: &Arc<Self>, id: MinionId, grains: Map, saltenv: String) -> Result<Map, Diagnostic> {
+        let pillars = self.clone();
+        let work = move || {
+            let mut opts = pillars.opts.clone();
+            opts.insert("id", id.as_str());
+            opts.insert("saltenv", saltenv);
+            let (grains, opts, files) = (Arc::new(grains), Arc::new(opts), pillars.source.clone());
+            let facts = Arc::new(Described { id, grains, opts, files });
+            fleet_common::pillar::top(&pillars.renderer, &pillars.source, facts, &pillars.options)
+        };
+        let compiled = tokio::task::spawn_blocking(work).await;
+        compiled.unwrap_or_else(|_| Err(Diagnostic::new(Kind::Internal, "the pillar compiler failed")))
     }
 
     fn pillar_of(&self, wanted: Wanted) -> Reply {

@@ -214,13 +214,11 @@ impl Desk {
     }
 
     /// Who is meant, among the accepted minions.
-    async fn resolve(&self, target: &Target) -> Result<Meant, PublishError> {
+    pub async fn resolve(&self, target: &Target) -> Result<Meant, PublishError> {
         let matcher =
             Matcher::parse(target, &self.nodegroups).map_err(|fault| PublishError::Target(Box::new(fault)))?;
-        let mut meant = Meant { ids: Vec::new(), unknown_grains: 0 };
-        for warning in matcher.warnings() {
-            tracing::warn!(target = target.expr, "{warning}");
-        }
+        let warnings = matcher.warnings().iter().map(ToString::to_string).collect();
+        let mut meant = Meant { ids: Vec::new(), unknown_grains: 0, warnings };
         let (needs_grains, needs_pillar) = (matcher.needs_grains(), matcher.needs_pillar());
         for id in self.keys.accepted().keys() {
             let grains = if needs_grains || needs_pillar { self.minions.grains(id) } else { None };
@@ -238,9 +236,13 @@ impl Desk {
 }
 
 /// The minions a target means, sorted.
-struct Meant {
-    ids: Vec<MinionId>,
-    unknown_grains: u64,
+pub struct Meant {
+    /// Who.
+    pub ids: Vec<MinionId>,
+    /// Accepted minions whose grains are not known, when the target needs them.
+    pub unknown_grains: u64,
+    /// Parts of the expression that mean nobody.
+    pub warnings: Vec<String>,
 }
 
 struct Known<'a> {

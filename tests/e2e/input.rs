@@ -46,7 +46,7 @@ fn a_wrong_target_is_shown_with_its_place() {
 
 #[test]
 fn every_program_has_help_with_examples_and_a_version() {
-    for name in ["saltmaster", "saltminion", "saltctl", "keyctl", "saltcall"] {
+    for name in ["saltmaster", "saltminion", "saltctl", "keyctl", "saltcall", "saltrun"] {
         let help = run(name, &["--help"]);
         assert_eq!(help.status, 0, "{name}: {help:?}");
         assert!(help.stdout.contains("Examples:"), "{name}: {help:?}");

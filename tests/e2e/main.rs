@@ -12,6 +12,7 @@ mod jobs;
 mod keys;
 mod network;
 mod restart;
+mod runners;
 mod worker;
 
 use fleet_tests::harness::{Fleet, FleetOptions};

@@ -4,6 +4,7 @@
 //! the same rows that run. Whether a function may change a machine is decided by which context it is given.
 
 mod args;
+pub mod document;
 mod read_only;
 mod registry;
 

@@ -2,7 +2,7 @@
 
 use super::filter::{self, Around};
 use crate::args;
-use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, PureModule};
+use crate::call::{Arguments, CallResult, Code, Facts, Function, Module, PureModule};
 use crate::proto::job::{Target, TargetKind};
 use crate::target::{Matcher, Subject};
 use crate::value::{Map, Value, python};
@@ -189,26 +189,9 @@ fn by_key(facts: &dyn Facts, function: &str, kind: TargetKind, arguments: Argume
     Ok(meant(facts, &minion(facts, minion_id), target).into())
 }
 
-fn kind_named(name: &str) -> Result<TargetKind, CallError> {
-    Ok(match name {
-        "glob" => TargetKind::Glob,
-        "pcre" => TargetKind::Pcre,
-        "list" => TargetKind::List,
-        "grain" => TargetKind::Grain,
-        "grain_pcre" => TargetKind::GrainPcre,
-        "pillar" => TargetKind::Pillar,
-        "pillar_pcre" => TargetKind::PillarPcre,
-        "pillar_exact" => TargetKind::PillarExact,
-        "ipcidr" => TargetKind::Ipcidr,
-        "nodegroup" => TargetKind::Nodegroup,
-        "compound" => TargetKind::Compound,
-        other => return Err(CallError::Invocation(format!("'{other}' is no kind of target"))),
-    })
-}
-
 fn filter_by(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     let wanted = FilterBy::bind("match.filter_by", arguments)?;
-    let kind = kind_named(&wanted.tgt_type)?;
+    let kind = TargetKind::named(&wanted.tgt_type)?;
     let minion = minion(facts, wanted.minion_id);
     let found = wanted.lookup.iter().find(|(key, _)| meant(facts, &minion, Target::new(kind, expression(key))));
     let around =
@@ -218,7 +201,7 @@ fn filter_by(facts: &dyn Facts, arguments: Arguments) -> CallResult {
 
 fn search_by(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     let wanted = SearchBy::bind("match.search_by", arguments)?;
-    let kind = kind_named(&wanted.tgt_type)?;
+    let kind = TargetKind::named(&wanted.tgt_type)?;
     let minion = minion(facts, wanted.minion_id);
     let mut names = Vec::new();
     for (name, targets) in &wanted.lookup {

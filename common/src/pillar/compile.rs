@@ -62,6 +62,23 @@ pub fn compile(renderer: &Renderer, files: &Arc<dyn FileSource>, facts: Arc<dyn 
     Pillar { data, faults }
 }
 
+/// The merged top files as they render for one minion: targets and their lists by environment.
+pub fn top(
+    renderer: &Renderer,
+    files: &Arc<dyn FileSource>,
+    facts: Arc<dyn Facts>,
+    options: &Options,
+) -> Result<Map, Diagnostic> {
+    let facts = Arc::new(PillarFacts::new(facts, Arc::clone(files), &options.exec, Map::new()));
+    let tree = Tree::new(&**files, options.env_order.clone());
+    let mut compiler = Compiler { renderer, tree, facts, options, faults: Vec::new() };
+    let top = compiler.merged_top();
+    match compiler.faults.into_iter().next() {
+        None => Ok(top),
+        Some(fault) => Err(fault.diagnostic),
+    }
+}
+
 /// One compilation.
 pub(super) struct Compiler<'c> {
     pub renderer: &'c Renderer,

@@ -22,22 +22,18 @@ pub(super) struct Matched {
 type Section = IndexMap<String, (i64, Vec<Value>)>;
 
 impl Compiler<'_> {
+    /// The merged top files of all environments, not matched: targets and their lists by environment.
+    pub fn merged_top(&mut self) -> Map {
+        let section = |(env, section): (String, Section)| {
+            let targets: Map = section.into_iter().map(|(target, (_, list))| (target, Value::List(list))).collect();
+            (env, targets)
+        };
+        self.sections().into_iter().map(section).collect()
+    }
+
     /// Reads the top files of all environments and matches them.
     pub fn top(&mut self) -> Matched {
-        let mut sections: IndexMap<String, Section> = IndexMap::new();
-        for top in self.top_files() {
-            for (env, targets) in top {
-                let Value::Map(targets) = targets else {
-                    self.faults.push(Fault::new(Problem::TopShape));
-                    return Matched::default();
-                };
-                let section = sections.entry(str_(&env)).or_default();
-                for (target, list) in targets {
-                    let (order, list) = entry(list);
-                    section.insert(str_(&target), (order, list));
-                }
-            }
-        }
+        let sections = self.sections();
         let minion = Minion::of(&*self.facts);
         let mut matched = Matched::default();
         for (env, mut section) in sections {
@@ -58,6 +54,24 @@ impl Compiler<'_> {
             }
         }
         matched
+    }
+
+    fn sections(&mut self) -> IndexMap<String, Section> {
+        let mut sections: IndexMap<String, Section> = IndexMap::new();
+        for top in self.top_files() {
+            for (env, targets) in top {
+                let Value::Map(targets) = targets else {
+                    self.faults.push(Fault::new(Problem::TopShape));
+                    return IndexMap::new();
+                };
+                let section = sections.entry(str_(&env)).or_default();
+                for (target, list) in targets {
+                    let (order, list) = entry(list);
+                    section.insert(str_(&target), (order, list));
+                }
+            }
+        }
+        sections
     }
 
     /// The top files, with what they include.

@@ -154,6 +154,31 @@ pub enum KeyAction {
     Delete,
 }
 
+/// `POST /runners`: a function of the master itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunnerCall {
+    /// `module.function`.
+    pub fun: String,
+    /// Arguments by position.
+    #[serde(default)]
+    pub arg: Vec<Value>,
+    /// Arguments by name.
+    #[serde(default)]
+    pub kwarg: Map,
+}
+
+/// What a runner answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunnerReturn {
+    /// The value.
+    pub value: Value,
+    /// The exit status it leaves; 0 is success.
+    pub retcode: i32,
+    /// Told to whoever asked, beside the value.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
 /// The body of an answer that is not a stream and did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiError {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::diag::Diagnostic;
 use crate::ids::{FunctionName, Jid, MinionId};
 use crate::value::{Map, Value};
 
@@ -31,6 +32,41 @@ pub enum TargetKind {
     Nodegroup,
     /// A boolean expression of the others.
     Compound,
+}
+
+/// The kinds by the words that `tgt_type`, `match` and the wire know them by.
+const KINDS: &[(&str, TargetKind)] = &[
+    ("glob", TargetKind::Glob),
+    ("pcre", TargetKind::Pcre),
+    ("list", TargetKind::List),
+    ("grain", TargetKind::Grain),
+    ("grain_pcre", TargetKind::GrainPcre),
+    ("pillar", TargetKind::Pillar),
+    ("pillar_pcre", TargetKind::PillarPcre),
+    ("pillar_exact", TargetKind::PillarExact),
+    ("nodegroup", TargetKind::Nodegroup),
+    ("compound", TargetKind::Compound),
+    ("ipcidr", TargetKind::Ipcidr),
+];
+
+impl TargetKind {
+    /// The kind of that name.
+    pub fn named(word: &str) -> Result<Self, Diagnostic> {
+        if word == "range" {
+            return Err(Diagnostic::user("targets of the kind 'range' are not supported: they need a range server")
+                .help("hosts in a row: 'web[01:20]' as a compound target"));
+        }
+        let found = KINDS.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind);
+        found.ok_or_else(|| {
+            Diagnostic::user(format!("there is no kind of target '{word}'"))
+                .did_you_mean(word, KINDS.iter().map(|(name, _)| *name))
+        })
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        KINDS.iter().find(|(_, kind)| *kind == self).map_or("glob", |(name, _)| name)
+    }
 }
 
 /// A target as typed: its kind, its text, and the delimiter of nested keys.

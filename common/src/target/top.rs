@@ -27,7 +27,7 @@ impl Minion {
         let word = list.iter().rev().filter_map(Value::as_map).find_map(|options| options.get("match"));
         let kind = match word {
             None => TargetKind::Compound,
-            Some(Value::Str(word)) => named(word).ok_or_else(|| unknown(word))?,
+            Some(Value::Str(word)) => TargetKind::named(word)?,
             Some(other) => return Err(Diagnostic::user(format!("a matcher is a word, not a {}", other.kind()))),
         };
         let target = Target { expr: target.to_owned(), kind, delimiter: ":".to_owned() };
@@ -45,26 +45,4 @@ impl Subject for Minion {
     fn pillar(&self) -> Option<&Map> {
         Some(&self.pillar)
     }
-}
-
-const NAMES: &[(&str, TargetKind)] = &[
-    ("glob", TargetKind::Glob),
-    ("pcre", TargetKind::Pcre),
-    ("list", TargetKind::List),
-    ("grain", TargetKind::Grain),
-    ("grain_pcre", TargetKind::GrainPcre),
-    ("pillar", TargetKind::Pillar),
-    ("pillar_pcre", TargetKind::PillarPcre),
-    ("pillar_exact", TargetKind::PillarExact),
-    ("nodegroup", TargetKind::Nodegroup),
-    ("compound", TargetKind::Compound),
-    ("ipcidr", TargetKind::Ipcidr),
-];
-
-fn named(word: &str) -> Option<TargetKind> {
-    NAMES.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
-}
-
-fn unknown(word: &str) -> Diagnostic {
-    Diagnostic::user(format!("there is no matcher '{word}'")).did_you_mean(word, NAMES.iter().map(|(name, _)| *name))
 }

@@ -14,6 +14,7 @@ pub mod path;
 pub mod pprint;
 pub mod python;
 mod serde_impl;
+pub mod version;
 
 pub use map::{Map, StrKey};
 pub use num_bigint::BigInt;

@@ -8,10 +8,14 @@ mod jobs;
 mod keys;
 mod minions;
 mod router;
+mod runners;
 mod socket;
 
 use std::sync::Arc;
 
+use fleet_common::value::Map;
+
+use crate::fileserver::FileServer;
 use crate::keys::Keys;
 use crate::minions::Minions;
 use crate::publish::Desk;
@@ -32,4 +36,8 @@ pub struct Api {
     pub minions: Arc<Minions>,
     /// What is kept.
     pub store: Store,
+    /// State trees.
+    pub files: Arc<FileServer>,
+    /// The configuration as written, without its secrets.
+    pub options: Map,
 }

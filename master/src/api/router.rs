@@ -7,12 +7,12 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use fleet_common::exit::Exit;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Form;
-use super::{Api, ApiSocket, jobs, keys, minions};
+use super::{Api, ApiSocket, jobs, keys, minions, runners};
 use crate::acl::Caller;
 
 /// Largest body of a request.
@@ -26,6 +26,7 @@ pub async fn serve(api: Arc<Api>, socket: ApiSocket, stop: CancellationToken) {
         .route("/keys", get(keys::list).post(keys::change))
         .route("/keys/{folder}/{name}", get(keys::show))
         .route("/minions", get(minions::list))
+        .route("/runners", post(runners::run))
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(from_fn(admit))
         .with_state(api);

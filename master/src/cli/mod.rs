@@ -7,5 +7,6 @@ pub mod printing;
 mod progress;
 pub mod saltctl;
 pub mod saltmaster;
+pub mod saltrun;
 
 mod target_args;

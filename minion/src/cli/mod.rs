@@ -1,5 +1,4 @@
 //! Command lines of the minion's programs.
 
-mod document;
 pub mod saltcall;
 pub mod saltminion;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
+use fleet_common::call::document;
 use fleet_common::call::{ArgError, CallError, Facts, Outcome};
 use fleet_common::cli_args;
 use fleet_common::config::Settings;
@@ -14,7 +15,6 @@ use fleet_common::log::{self, LogOptions};
 use fleet_common::output::{self, Indent, OutputOptions};
 use fleet_common::value::{Map, Value};
 
-use super::document;
 use crate::config::Config;
 use crate::cx::Act;
 use crate::masterless::Masterless;

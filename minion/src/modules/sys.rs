@@ -1,6 +1,7 @@
 //! `sys.*`: what functions there are, what they do and what they take.
 
 use fleet_common::args;
+use fleet_common::call::document::default_value;
 use fleet_common::call::{ArgRow, Arguments, CallResult, Function, Rest, Row};
 use fleet_common::target::glob;
 use fleet_common::value::{Map, Value};
@@ -99,7 +100,7 @@ fn spec(rows: &[ArgRow]) -> Map {
     let or_null = |list: Value| if list.truthy() { list } else { Value::Null };
     // Arguments are given by position, so defaults count from the first optional one on.
     let defaults =
-        plain.iter().skip_while(|row| row.default.is_none()).map(|row| default(row.default.unwrap_or("None")));
+        plain.iter().skip_while(|row| row.default.is_none()).map(|row| default_value(row.default.unwrap_or("None")));
     let takes = |rest: Rest| if rows.iter().any(|row| row.rest == rest) { Value::Bool(true) } else { Value::Null };
     Map::from_iter([
         ("args", or_null(plain.iter().map(|row| Value::from(row.name)).collect())),
@@ -107,29 +108,6 @@ fn spec(rows: &[ArgRow]) -> Map {
         ("varargs", takes(Rest::Positional)),
         ("kwargs", takes(Rest::Keyword)),
     ])
-}
-
-/// The value of a default as it stands in the table (`Some("x".to_owned())`, `Value::from(5)`, `Vec::new()`).
-pub(crate) fn default(text: &str) -> Value {
-    let text = text.trim().trim_end_matches(".to_owned()");
-    for wrapper in ["Value::from(", "Value::Bool(", "Some("] {
-        if let Some(inner) = text.strip_prefix(wrapper).and_then(|inner| inner.strip_suffix(')')) {
-            return default(inner);
-        }
-    }
-    match text {
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
-        "String::new()" => Value::from(""),
-        "Vec::new()" => Value::List(Vec::new()),
-        "Map::new()" => Value::Map(Map::new()),
-        quoted if quoted.starts_with('"') => Value::from(quoted.trim_matches('"')),
-        number => match (number.parse::<i64>(), number.parse::<f64>()) {
-            (Ok(whole), _) => Value::Int(whole),
-            (_, Ok(part)) => Value::Float(part),
-            _ => Value::Null,
-        },
-    }
 }
 
 fn list_functions(look: &Look, arguments: Arguments) -> CallResult {
@@ -143,23 +121,4 @@ fn list_modules(look: &Look, arguments: Arguments) -> CallResult {
     let fits = |module: &str| names.is_empty() || names.iter().any(|wanted| glob::matches(wanted, module));
     let listed = look.functions().modules().map(|(module, _)| module).filter(|module| fits(module)).map(Value::from);
     Ok(listed.collect::<Value>().into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn defaults_of_the_tables_become_values() {
-        for (text, value) in [
-            ("None", Value::Null),
-            ("Some(\"debug\".to_owned())", Value::from("debug")),
-            ("Value::from(\".bak\")", Value::from(".bak")),
-            ("5", Value::from(5)),
-            ("Value::Bool(false)", Value::from(false)),
-            ("String::new()", Value::from("")),
-        ] {
-            assert!(default(text).identical(&value), "{text}");
-        }
-    }
 }

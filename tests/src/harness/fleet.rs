@@ -265,6 +265,11 @@ impl Fleet {
         Finished::of(&mut self.command("keyctl", &self.master_config_dir(), args))
     }
 
+    /// Runs `saltrun`.
+    pub fn run(&self, args: &[&str]) -> Finished {
+        Finished::of(&mut self.command("saltrun", &self.master_config_dir(), args))
+    }
+
     /// Runs `saltcall` as a minion.
     pub fn call(&self, id: &str, args: &[&str]) -> Finished {
         Finished::of(&mut self.command("saltcall", &self.minion_config_dir(id), args))

@@ -1,0 +1,5 @@
+//! Runs functions of the master.
+
+fn main() -> std::process::ExitCode {
+    std::process::ExitCode::from(fleet_master::cli::saltrun::main(std::env::args_os()))
+}
