@@ -13,6 +13,7 @@ mod keys;
 mod network;
 mod restart;
 mod runners;
+mod system_states;
 mod worker;
 
 use fleet_tests::harness::{Fleet, FleetOptions};

@@ -3,6 +3,11 @@
 /// `module.function` names without effect, sorted. The master keeps jobs of all others more durably: a name that is
 /// missing here costs time, never correctness. A test compares the list with the minion's registry.
 pub const READ_ONLY: &[&str] = &[
+    "alternatives.check_exists",
+    "alternatives.check_installed",
+    "alternatives.display",
+    "alternatives.show_current",
+    "alternatives.show_link",
     "cmd.has_exec",
     "cmd.shells",
     "cmd.which",

@@ -2,6 +2,7 @@
 //!
 //! Functions without effect on a machine live in `fleet_common::functions`; a module may have some there and some here.
 
+pub mod alternatives;
 pub mod archive;
 pub mod cmd;
 pub mod cp;
@@ -21,6 +22,7 @@ use crate::cx::Module;
 
 /// All modules. A name may occur twice (a large module is several files) but no function may.
 pub const MODULES: &[&[&Module]] = &[
+    &[&alternatives::MODULE],
     &[&archive::MODULE, &cmd::MODULE, &cp::MODULE, &dnsutil::MODULE, &environ::MODULE, &grains::MODULE],
     &[&hashutil::MODULE, &hosts::MODULE, &network::MODULE, &saltutil::MODULE, &state::MODULE, &sys::MODULE],
     &[&user::USER, &user::GROUP],

@@ -7,6 +7,7 @@ mod bind;
 mod plan;
 mod table;
 
+pub mod alternatives;
 pub mod cmd;
 pub mod environ;
 pub mod file;
@@ -21,4 +22,5 @@ pub use plan::{
 pub use table::{StateFunction, StateModule, States};
 
 /// All state modules, in any order.
-pub const STATES: &[&StateModule] = &[&cmd::STATE, &environ::STATE, &file::STATE, &module::STATE, &test::STATE];
+pub const STATES: &[&StateModule] =
+    &[&alternatives::STATE, &cmd::STATE, &environ::STATE, &file::STATE, &module::STATE, &test::STATE];

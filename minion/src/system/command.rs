@@ -131,6 +131,22 @@ pub struct Finished {
     pub timed_out: bool,
 }
 
+impl Finished {
+    /// What it wrote to its output as text, without the newlines at the end.
+    pub fn out(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim_end_matches('\n').to_owned()
+    }
+    /// What it wrote to its error stream as text, without the newlines at the end.
+    pub fn err(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim_end_matches('\n').to_owned()
+    }
+    /// Its output, or its error stream when it failed and said why there.
+    pub fn said(&self) -> String {
+        let why = self.err();
+        if self.status != 0 && !why.is_empty() { why } else { self.out() }
+    }
+}
+
 impl Command {
     /// A program and its arguments, passed as they are.
     pub fn argv(items: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {

@@ -3,11 +3,13 @@
 //! Used by the demo, the end-to-end tests and the benchmarks. Everything started here is stopped on drop.
 
 mod fleet;
+mod machine;
 mod process;
 pub mod proxy;
 pub mod raw;
 mod skip;
 
 pub use fleet::{Fleet, FleetOptions, Network};
+pub use machine::Machine;
 pub use process::{Finished, program, wait_until};
 pub use skip::skip;
