@@ -1,6 +1,6 @@
-//! Named points at which a fault test lets a process die, as a power cut would: by SIGKILL, without cleaning up.
+//! What fault tests do to a process from outside: a clock that was stepped, and named points at which a fault test lets a process die, as a power cut would: by SIGKILL, without cleaning up.
 //!
-//! Debug builds read `FLEET_DIE_AT=point` (or `point:N`, the N-th time); release builds have no such points.
+//! Debug builds read `FLEET_DIE_AT=point` (or `point:N`, the N-th time) and `FLEET_CLOCK=file`; release builds know neither.
 
 /// Dies here if this is the point that was asked for.
 #[cfg(debug_assertions)]
@@ -25,3 +25,20 @@ pub fn point(name: &'static str) {
 /// Does nothing in a release build.
 #[cfg(not(debug_assertions))]
 pub fn point(_name: &'static str) {}
+
+/// Milliseconds by which this machine's clock was stepped: what stands in the file that `FLEET_CLOCK` names.
+#[cfg(debug_assertions)]
+pub fn clock_step() -> i64 {
+    use std::path::PathBuf;
+    use std::sync::OnceLock;
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let file = FILE.get_or_init(|| std::env::var_os("FLEET_CLOCK").map(PathBuf::from));
+    let text = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Nothing steps the clock of a release build but the machine.
+#[cfg(not(debug_assertions))]
+pub fn clock_step() -> i64 {
+    0
+}

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::{Buf, Bytes, BytesMut};
 use fleet_common::exit::Exit;
-use fleet_common::proto::api::{ApiError, JobEvent, KeyChange, KeyList, NewJob, RunnerCall, RunnerReturn};
+use fleet_common::ids::Jid;
+use fleet_common::proto::api::{ApiError, Cancelled, JobEvent, KeyChange, KeyList, NewJob, RunnerCall, RunnerReturn};
 use fleet_common::proto::decode::{DecodeError, Limits, decode, encode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -77,6 +78,18 @@ impl Client {
     pub async fn start(&mut self, job: &NewJob) -> Result<JobStream, ClientError> {
         let response = self.send("POST", "/jobs", encode(job)).await?;
         Ok(JobStream { body: response.into_body(), buffer: BytesMut::new() })
+    }
+
+    /// What became and becomes of a job that was made before; `follow`: until every target has its final state.
+    pub async fn attach(&mut self, jid: &Jid, follow: bool, progress: bool) -> Result<JobStream, ClientError> {
+        let path = format!("/jobs/{jid}/events?follow={follow}&progress={progress}");
+        let response = self.send("GET", &path, Vec::new()).await?;
+        Ok(JobStream { body: response.into_body(), buffer: BytesMut::new() })
+    }
+
+    /// Ends a job's time: what has not started does not.
+    pub async fn cancel(&mut self, jid: &Jid) -> Result<Cancelled, ClientError> {
+        whole(self.send("POST", &format!("/jobs/{jid}/cancel"), Vec::new()).await?).await
     }
 
     /// All keys.

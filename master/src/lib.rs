@@ -4,6 +4,7 @@ pub mod acl;
 pub mod api;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod fileserver;
 pub mod jobs;

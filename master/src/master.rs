@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use fleet_common::channel::publish::Sealer;
 use fleet_common::crypto::keys::{MasterKeys, PublicKey};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::{self, Api, ApiSocket, SocketError};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::fileserver::FileServer;
 use crate::jobs::Jobs;
@@ -79,7 +80,7 @@ impl Master {
 
     /// As [`Master::bind`], over endpoints that are there already.
     pub async fn with(config: &Config, endpoints: Endpoints) -> Result<Self, MasterError> {
-        let now: Arc<dyn Fn() -> u64 + Send + Sync> = Arc::new(now);
+        let clock = Clock::start();
         // The socket first: it tells whether another master runs.
         let socket = ApiSocket::bind(&config.api_socket())?;
         let own = MasterKeys::load_or_create(&config.pki_dir).map_err(|fault| MasterError::OwnKeys(Box::new(fault)))?;
@@ -89,10 +90,10 @@ impl Master {
         let store = Store::open(StoreOptions {
             keep: config.keep_jobs,
             keep_bytes: config.keep_jobs_bytes,
-            ..StoreOptions::new(config.cachedir.join("store"), now.clone())
+            ..StoreOptions::new(config.cachedir.join("store"), Arc::new(move || clock.wall()))
         })?;
         let jids = JidMaker::after(store.newest_jid().await?.as_ref());
-        let jobs = Arc::new(Jobs::load(&store, now()).await?);
+        let jobs = Arc::new(Jobs::load(&store).await?);
         let minions = Arc::new(Minions::load(store.clone()).await?);
         let stream = Arc::new(Stream::new(Sealer::new(&own, stream_of(&own.root())), endpoints.publisher));
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
@@ -109,7 +110,7 @@ impl Master {
             pillars: pillars.clone(),
             files: files.clone(),
             options: seen_by_minions(config),
-            now: now.clone(),
+            clock,
         });
         let desk = Desk {
             store: store.clone(),
@@ -121,7 +122,7 @@ impl Master {
             jids,
             nodegroups: config.nodegroups.clone(),
             timeout: config.timeout,
-            now,
+            clock,
         };
         let api = Arc::new(Api { desk, keys, minions, store, files, options: visible(&config.options) });
         Ok(Self { parts, api, socket, listener: endpoints.listener, addresses: None })
@@ -163,11 +164,13 @@ async fn beat(parts: Arc<Parts>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let now = (parts.now)();
+        let now = parts.clock.steady();
         if let Err(error) = parts.stream.publish(&Publication::Beat { now }) {
             tracing::error!(%error, "a beat was not published");
         }
-        parts.jobs.sweep(now);
+        if let Err(error) = parts.jobs.settle(&parts.minions, now, parts.clock.wall()).await {
+            tracing::error!(%error, "targets whose time is over could not be settled");
+        }
     }
 }
 
@@ -191,9 +194,4 @@ fn seen_by_minions(config: &Config) -> Map {
 /// The stream's number: the same at every start, another for every master.
 fn stream_of(root: &PublicKey) -> u64 {
     u64::from_be_bytes(*root.0.first_chunk().expect("a key has 32 bytes"))
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

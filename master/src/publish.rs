@@ -9,8 +9,8 @@ use fleet_common::channel::publish::Sealer;
 use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
 use fleet_common::fault;
-use fleet_common::ids::{FunctionName, MinionId};
-use fleet_common::proto::api::NewJob;
+use fleet_common::ids::{FunctionName, Jid, MinionId};
+use fleet_common::proto::api::{Cancelled, NewJob};
 use fleet_common::proto::decode::encode;
 use fleet_common::proto::job::{Job, Publication, Target, TargetKind};
 use fleet_common::proto::request::StreamKeys;
@@ -19,7 +19,8 @@ use fleet_common::transport::Publisher;
 use fleet_common::value::{Map, Value};
 
 use crate::acl::Caller;
-use crate::jobs::{Active, Follow, FollowOptions, Jobs};
+use crate::clock::Clock;
+use crate::jobs::{Active, Follow, FollowOptions, Jobs, Parts, Wait, initial};
 use crate::keys::Keys;
 use crate::minions::{JidMaker, Minions};
 use crate::pillar::Pillars;
@@ -145,8 +146,8 @@ pub struct Desk {
     pub nodegroups: Map,
     /// The wait for a first sign when the request does not say.
     pub timeout: Duration,
-    /// The clock: milliseconds since 1970.
-    pub now: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// The clocks.
+    pub clock: Clock,
 }
 
 impl Desk {
@@ -163,8 +164,9 @@ impl Desk {
         }
         let meant = self.resolve(&new.target).await?;
         fault::point("job.resolved");
-        let now = (self.now)();
+        let now = self.clock.wall();
         let down = self.minions.down(&meant.ids);
+        let life = new.ttl.map_or(SHORT_LIFE, |seconds| seconds.saturating_mul(1000));
         let row = JobRow {
             job: Job {
                 jid: self.jids.next(now),
@@ -176,7 +178,7 @@ impl Desk {
                 kwarg: new.kwarg,
                 by_reference: false,
                 user: caller.name.clone(),
-                expires: now.saturating_add(new.ttl.map_or(SHORT_LIFE, |seconds| seconds.saturating_mul(1000))),
+                expires: self.clock.steady().saturating_add(life),
                 follow: new.follow,
             },
             target: new.target,
@@ -189,21 +191,38 @@ impl Desk {
         let options = FollowOptions {
             timeout: timeout.map_or(self.timeout, |seconds| Duration::from_secs_f64(seconds.min(86_400.0))),
             progress: new.follow,
+            wait: Wait::Signs,
             unknown_grains: meant.unknown_grains,
         };
         self.send(row, options).await
     }
 
+    /// Ends a job's time, on behalf of a caller; `None` when there is no such job.
+    pub async fn cancel(&self, jid: &Jid, caller: &Caller) -> Result<Option<Cancelled>, StoreError> {
+        let (now, at) = (self.clock.steady(), self.clock.wall());
+        let cancelled = self.jobs.cancel(jid, &caller.name, now, at).await?;
+        if cancelled.is_some() {
+            tracing::info!(%jid, user = caller.name, "job cancelled");
+        }
+        Ok(cancelled)
+    }
+
     async fn send(&self, row: JobRow, options: FollowOptions) -> Result<Follow, PublishError> {
-        let owed = |id: &&MinionId| row.durable || row.down.binary_search(id).is_err();
-        let open: Vec<MinionId> = row.expected.iter().filter(owed).cloned().collect();
+        let standings = row.expected.iter().map(|id| (id.clone(), initial(&row, id)));
+        let open: Vec<_> = standings.filter(|(_, state)| !state.is_final()).collect();
         let nobody_is_up = row.down.len() == row.expected.len();
-        let (job, payload) = published_form(row.job.clone());
-        let active = Arc::new(Active::new(job, payload, (row.expected.clone(), row.down.clone()), row.created, open));
+        let parts = Parts {
+            published: published_form(row.job.clone()),
+            expected: row.expected.clone(),
+            down: row.down.clone(),
+            durable: row.durable,
+            created: row.created,
+        };
+        let active = Arc::new(Active::new(parts, open));
         self.store.create_job(row).await?;
         fault::point("job.stored");
         self.jobs.enter(active.clone());
-        let follow = Follow::new(active.clone(), options, self.minions.clone(), self.store.clone());
+        let follow = Follow::new(active.clone(), options, self.minions.clone());
         if !nobody_is_up {
             self.stream.publish(&Publication::Job(active.job.clone()))?;
             fault::point("job.published");

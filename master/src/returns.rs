@@ -35,7 +35,7 @@ impl Returns {
         if let Some(job) = active
             && job.returned(&ret)
         {
-            self.jobs.complete(&ret.jid);
+            self.jobs.complete(&job);
         }
         fault::point("return.streamed");
         let recorded = committed.wait().await?;

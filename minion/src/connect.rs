@@ -272,7 +272,8 @@ impl<'a> Session<'a> {
 
     fn beat(&mut self) {
         self.unanswered += 1;
-        self.ask(Request::Beat { running: self.around.running.ids() });
+        let (running, queued) = self.around.running.ids();
+        self.ask(Request::Beat { running, queued });
     }
 
     fn ask(&mut self, request: Request) {

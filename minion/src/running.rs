@@ -63,9 +63,12 @@ impl Directory {
         self.lock().values().map(|entry| entry.job.clone()).collect()
     }
 
-    /// Ids of all jobs.
-    pub fn ids(&self) -> Vec<Jid> {
-        self.lock().keys().cloned().collect()
+    /// Ids of the jobs that run, and of those that wait for a worker.
+    pub fn ids(&self) -> (Vec<Jid>, Vec<Jid>) {
+        let jobs = self.lock();
+        let (waiting, running): (Vec<_>, Vec<_>) = jobs.iter().partition(|(_, entry)| entry.job.queued);
+        let ids = |jobs: Vec<(&Jid, &Entry)>| jobs.into_iter().map(|(jid, _)| jid.clone()).collect();
+        (ids(running), ids(waiting))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Jid, Entry>> {

@@ -19,16 +19,16 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A master in this process.
-struct Stage {
+pub struct Stage {
     dir: TempDir,
     ports: (SocketAddr, SocketAddr),
-    config: Config,
+    pub config: Config,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
 }
 
 impl Stage {
-    async fn new(more: &str) -> Self {
+    pub async fn new(more: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         Self::in_dir(dir, more, (0, 0)).await
     }
@@ -64,11 +64,11 @@ impl Stage {
         Self::in_dir(self.dir, more, (self.ports.0.port(), self.ports.1.port())).await
     }
 
-    fn minion(&self, figure: Figure) -> StandIn {
+    pub fn minion(&self, figure: Figure) -> StandIn {
         StandIn::start(figure, self.ports, self.dir.path())
     }
 
-    async fn client(&self) -> Client {
+    pub async fn client(&self) -> Client {
         Client::connect(&self.config.api_socket()).await.expect("the API answers")
     }
 
@@ -90,7 +90,7 @@ impl Stage {
     }
 }
 
-fn ping(target: &str) -> NewJob {
+pub fn ping(target: &str) -> NewJob {
     NewJob {
         target: Target::new(TargetKind::List, target),
         fun: "test.ping".into(),

@@ -4,6 +4,7 @@
 
 mod interop;
 mod jobs;
+mod ledger;
 mod mistakes;
 mod mutation;
 mod read_only;

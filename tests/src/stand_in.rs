@@ -128,7 +128,7 @@ async fn live(
         tokio::select! {
             _ = client.closed() => return None,
             push = pushes.recv() => match push? {
-                Push::Probe {} => drop(client.call(Request::Beat { running: Vec::new() }).await),
+                Push::Probe {} => drop(client.call(Request::Beat { running: Vec::new(), queued: Vec::new() }).await),
                 Push::Keys(keys) => opener.add_keys(keys),
                 Push::Goodbye { .. } => return None,
             },

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::job::Target;
-use super::ret::{Progress, Return};
+use super::ret::{End, Progress, Return};
 use crate::ids::{Jid, MinionId};
 use crate::value::{Map, Value};
 
@@ -47,8 +47,11 @@ pub enum JobEvent {
         jid: Jid,
         /// All minions it is meant for, sorted.
         expected: Vec<MinionId>,
-        /// Those of them that are known to be down: they will not run it.
+        /// Those of them that are known to be down: they will not run it, unless it waits for them.
         down: Vec<MinionId>,
+        /// True when it waits for those that are down.
+        #[serde(default)]
+        waits: bool,
         /// Accepted minions whose grains are not known yet, when the target needs grains.
         unknown_grains: u64,
     },
@@ -79,28 +82,110 @@ pub enum JobEvent {
     },
 }
 
-/// How one target of a job stands.
+/// How one target of a job stands. In the ledger a target only moves forward: what the minion itself said last counts
+/// most, and what the master concluded from silence gives way to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Published; no sign yet.
+    /// Not connected; runs the job if it comes online before the time to live ends.
+    Expected,
+    /// Published or sent in the session; no sign yet.
     Sent,
-    /// The minion said it runs the job.
-    Running,
-    /// Answered.
-    Returned,
+    /// The minion has it, and it waits there for a worker.
+    Received,
+    /// The minion runs it.
+    Started,
+    /// Answered without failure.
+    Finished,
     /// Answered with a failure.
     Failed,
     /// Died in the middle.
     Interrupted,
     /// Would not run it.
     Refused,
-    /// Too late to start.
+    /// Too late to start, cancelled, or no sign until the time was over.
     Expired,
-    /// Had no session when the job was published, or lost it: known to be down.
+    /// Had no session when the job was published, or lost it and did not come back.
     Offline,
-    /// Connected but gave no sign within the time.
+    /// Connected but gave no sign within a follower's time. Said to that follower, never kept in the ledger.
     Silent,
+}
+
+impl Standing {
+    /// True when nothing more is awaited of the target.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Expected | Self::Sent | Self::Received | Self::Started | Self::Silent)
+    }
+
+    /// True if a ledger may move from `self` to `next` on the master's own knowledge; a return may always come.
+    pub fn may_become(self, next: Self) -> bool {
+        fn rank(state: Standing) -> u8 {
+            match state {
+                Standing::Silent | Standing::Expected => 0,
+                Standing::Sent => 1,
+                Standing::Received => 2,
+                Standing::Started => 3,
+                _ => 4,
+            }
+        }
+        rank(self) < rank(next)
+    }
+
+    /// True when the minion said that it has the job.
+    pub fn may_have_begun(self) -> bool {
+        matches!(self, Self::Received | Self::Started)
+    }
+
+    /// How a return leaves its target.
+    pub fn of(ret: &Return) -> Self {
+        match ret.end {
+            End::Returned if ret.success && ret.retcode == 0 => Self::Finished,
+            End::Returned => Self::Failed,
+            End::Interrupted => Self::Interrupted,
+            End::Refused => Self::Refused,
+            End::Expired => Self::Expired,
+        }
+    }
+
+    /// The word people see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expected => "expected",
+            Self::Sent => "sent",
+            Self::Received => "received",
+            Self::Started => "started",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Offline => "offline",
+            Self::Silent => "silent",
+        }
+    }
+}
+
+/// One step of a target's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// What it became.
+    pub state: Standing,
+    /// When, milliseconds since 1970 by the master's clock.
+    pub at: u64,
+}
+
+/// The ledger of one target of one job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetState {
+    /// Who.
+    pub id: MinionId,
+    /// How it stands now: the last step's state.
+    pub state: Standing,
+    /// Its way so far, oldest first; never empty.
+    pub steps: Vec<Step>,
+    /// Why, where the state alone does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The counts at the end of a job's stream.
@@ -118,6 +203,9 @@ pub struct Summary {
     pub silent: Vec<MinionId>,
     /// Still running when the stream ended.
     pub running: Vec<MinionId>,
+    /// Not connected; they run it if they come online in time.
+    #[serde(default)]
+    pub waiting: Vec<MinionId>,
 }
 
 /// Lists of ids by key state: `GET /keys`.
@@ -186,4 +274,13 @@ pub struct ApiError {
     pub exit: u8,
     /// For a person.
     pub message: String,
+}
+
+/// `POST /jobs/{jid}/cancel`: what was cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// Targets that will not start it any more.
+    pub stopped: Vec<MinionId>,
+    /// Targets that have it already or may have it: they end it themselves, or by `saltutil.kill_job`.
+    pub under_way: Vec<MinionId>,
 }

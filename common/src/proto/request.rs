@@ -109,6 +109,9 @@ pub enum Request {
     Beat {
         /// Jobs that run now.
         running: Vec<Jid>,
+        /// Jobs that wait for a worker.
+        #[serde(default)]
+        queued: Vec<Jid>,
     },
     /// How far a job is; answered by `Done`.
     Progress(Progress),

@@ -1,16 +1,14 @@
-//! `POST /jobs`, `GET /jobs`, `GET /jobs/{jid}`.
+//! `POST /jobs`, `GET /jobs`; one job has its own file.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use fleet_common::exit::Exit;
-use fleet_common::ids::{Jid, MinionId};
-use fleet_common::proto::api::{JobEvent, NewJob, Standing};
-use fleet_common::proto::ret::Return;
-use serde::{Deserialize, Serialize};
+use fleet_common::proto::api::{JobEvent, NewJob};
+use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::Api;
@@ -18,23 +16,11 @@ use super::body::{self, Form};
 use crate::acl::Caller;
 use crate::jobs::Follow;
 use crate::publish::PublishError;
-use crate::store::JobRow;
 
 /// Events are sent together up to this many bytes.
 const CHUNK: usize = 64 * 1024;
 /// Chunks that may wait for a slow client.
 const WAITING: usize = 16;
-
-/// What is kept of a job.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct JobView {
-    /// The job.
-    pub job: JobRow,
-    /// Its returns, sorted by minion.
-    pub returns: Vec<Return>,
-    /// Standings of targets that have not answered.
-    pub standings: Vec<(MinionId, Standing)>,
-}
 
 #[derive(Debug, Deserialize)]
 pub(super) struct ListQuery {
@@ -56,11 +42,7 @@ pub(super) async fn create(
     };
     let detach = new.detach;
     match api.desk.publish(new, &caller).await {
-        Ok(follow) => {
-            let (chunks, stream) = mpsc::channel(WAITING);
-            tokio::spawn(drive(follow, form, detach, chunks));
-            form.stream(stream)
-        }
+        Ok(follow) => stream(follow, form, detach),
         Err(error) => {
             let status = match &error {
                 PublishError::Denied(_) => StatusCode::FORBIDDEN,
@@ -71,6 +53,13 @@ pub(super) async fn create(
             form.refuse(status, error.exit(), error.to_string())
         }
     }
+}
+
+/// The answer that carries a job's events; `detach`: only the first.
+pub(super) fn stream(follow: Follow, form: Form, detach: bool) -> Response {
+    let (chunks, stream) = mpsc::channel(WAITING);
+    tokio::spawn(drive(follow, form, detach, chunks));
+    form.stream(stream)
 }
 
 /// Sends a job's events as they come, several in a chunk when they come fast.
@@ -110,36 +99,6 @@ pub(super) async fn list(
     }
     match api.store.jobs(query.most.unwrap_or(100).min(10_000)).await {
         Ok(jobs) => form.answer(StatusCode::OK, &jobs),
-        Err(error) => form.refuse(StatusCode::INTERNAL_SERVER_ERROR, Exit::Internal, error.to_string()),
-    }
-}
-
-/// Shows one job with its returns.
-pub(super) async fn show(
-    State(api): State<Arc<Api>>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
-    Path(jid): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let form = Form::wanted(&headers);
-    if !caller.may_read() {
-        return form.refuse(StatusCode::FORBIDDEN, Exit::Denied, "not allowed");
-    }
-    let jid: Jid = match jid.parse() {
-        Ok(jid) => jid,
-        Err(error) => return form.refuse(StatusCode::BAD_REQUEST, Exit::Usage, format!("{error}")),
-    };
-    let found = async {
-        let job = api.store.job(jid.clone()).await?;
-        let Some(job) = job else { return Ok(None) };
-        let returns = api.store.returns(jid.clone()).await?;
-        let mut standings = api.store.standings(jid.clone()).await?;
-        standings.retain(|(id, _)| returns.binary_search_by(|ret| ret.id.cmp(id)).is_err());
-        Ok::<_, crate::store::StoreError>(Some(JobView { job, returns, standings }))
-    };
-    match found.await {
-        Ok(Some(view)) => form.answer(StatusCode::OK, &view),
-        Ok(None) => form.refuse(StatusCode::NOT_FOUND, Exit::Failed, format!("there is no job {jid}")),
         Err(error) => form.refuse(StatusCode::INTERNAL_SERVER_ERROR, Exit::Internal, error.to_string()),
     }
 }

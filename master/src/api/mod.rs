@@ -4,6 +4,7 @@
 //! Bodies are msgpack for those who ask for it, JSON for others.
 
 mod body;
+mod job;
 mod jobs;
 mod keys;
 mod minions;
@@ -21,7 +22,7 @@ use crate::minions::Minions;
 use crate::publish::Desk;
 use crate::store::Store;
 
-pub use jobs::JobView;
+pub use job::JobView;
 pub use minions::Presence;
 pub use router::serve;
 pub use socket::{ApiSocket, SocketError};

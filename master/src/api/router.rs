@@ -12,7 +12,7 @@ use fleet_common::exit::Exit;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Form;
-use super::{Api, ApiSocket, jobs, keys, minions, runners};
+use super::{Api, ApiSocket, job, jobs, keys, minions, runners};
 use crate::acl::Caller;
 
 /// Largest body of a request.
@@ -22,7 +22,9 @@ const LARGEST: usize = 16 * 1024 * 1024;
 pub async fn serve(api: Arc<Api>, socket: ApiSocket, stop: CancellationToken) {
     let router = Router::new()
         .route("/jobs", get(jobs::list).post(jobs::create))
-        .route("/jobs/{jid}", get(jobs::show))
+        .route("/jobs/{jid}", get(job::show))
+        .route("/jobs/{jid}/events", get(job::events))
+        .route("/jobs/{jid}/cancel", post(job::cancel))
         .route("/keys", get(keys::list).post(keys::change))
         .route("/keys/{folder}/{name}", get(keys::show))
         .route("/minions", get(minions::list))

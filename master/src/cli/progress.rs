@@ -11,7 +11,12 @@ pub(super) fn lost(errors: &mut dyn Write, id: &MinionId, state: Standing) {
     let why = match state {
         Standing::Offline => "offline: not connected to the master",
         Standing::Silent => "silent: connected, but gave no sign within the timeout",
-        Standing::Expired => "expired: it was too late to start",
+        Standing::Sent => "sent: no sign yet",
+        Standing::Received => "received: waits there for a worker",
+        Standing::Started => "started: runs it",
+        Standing::Expected => "not connected: runs the job if it comes online in time",
+        Standing::Expired => "expired: it was too late to start, or gave no sign in time",
+        Standing::Interrupted => "interrupted: it began the job and does not run it any more",
         _ => "no answer",
     };
     let _ = writeln!(errors, "{id}: {why}");
@@ -19,7 +24,7 @@ pub(super) fn lost(errors: &mut dyn Write, id: &MinionId, state: Standing) {
 
 /// The counts; one line when all went well.
 pub(super) fn summary(errors: &mut dyn Write, summary: &Summary, verbose: bool) {
-    let missing = summary.offline.len() + summary.silent.len() + summary.running.len();
+    let missing = summary.offline.len() + summary.silent.len() + summary.running.len() + summary.waiting.len();
     if missing == 0 && summary.failed == 0 && !verbose {
         return;
     }
@@ -29,6 +34,7 @@ pub(super) fn summary(errors: &mut dyn Write, summary: &Summary, verbose: bool) 
         (summary.offline.len() as u64, "offline"),
         (summary.silent.len() as u64, "silent"),
         (summary.running.len() as u64, "still running"),
+        (summary.waiting.len() as u64, "waited for"),
     ];
     parts.extend(counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
     let _ = writeln!(errors, "Summary: {}", parts.join(", "));
@@ -36,7 +42,8 @@ pub(super) fn summary(errors: &mut dyn Write, summary: &Summary, verbose: bool) 
 
 /// The status a job's outcome gives the command: success only when all targeted minions answered and none failed.
 pub(super) fn exit(summary: &Summary) -> Exit {
-    if !summary.offline.is_empty() || !summary.silent.is_empty() || !summary.running.is_empty() {
+    let lists = [&summary.offline, &summary.silent, &summary.running, &summary.waiting];
+    if lists.iter().any(|list| !list.is_empty()) {
         Exit::Missing
     } else if summary.failed > 0 {
         Exit::Failed

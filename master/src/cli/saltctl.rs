@@ -10,7 +10,7 @@ use fleet_common::diag::{Diagnostic, Kind};
 use fleet_common::exit::Exit;
 use fleet_common::ids::Jid;
 use fleet_common::output::{self, OutputOptions};
-use fleet_common::proto::api::{JobEvent, NewJob};
+use fleet_common::proto::api::{JobEvent, NewJob, Standing};
 use fleet_common::proto::ret::Return;
 use fleet_common::value::{Map, Value};
 
@@ -20,6 +20,9 @@ use super::target_args::TargetArgs;
 use crate::client::{Client, ClientError};
 use crate::config::Config;
 
+/// How long a job's id is waited for that is not known when somebody interrupts.
+const LAST_WORD: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// Run a function on minions.
 #[derive(Debug, Parser)]
 #[command(
@@ -28,7 +31,7 @@ use crate::config::Config;
     override_usage = "saltctl [OPTIONS] TARGET FUNCTION [ARGUMENTS]...",
     after_help = "Examples:\n  saltctl '*' test.ping\n  saltctl -G 'os:Debian' cmd.run 'uname -a'\n  \
         saltctl -C 'G@os:Debian and web*' state.apply nginx test=True\n  saltctl -L web1,web2 test.ping --out json --static\n  \
-        saltctl -d test.ping"
+        saltctl -d test.ping\n  saltctl --job 20261120120000123000 --follow"
 )]
 pub struct Options {
     /// Directory of the configuration.
@@ -45,6 +48,12 @@ pub struct Options {
     /// Seconds (or 30m, 24h, 7d) in which minions that come online still run the job.
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     ttl: Option<u64>,
+    /// Show what became of a job instead of making one.
+    #[arg(long, value_name = "JID", conflicts_with_all = ["ttl", "detach", "doc"])]
+    job: Option<Jid>,
+    /// With --job: stay until every target has its final state.
+    #[arg(long, requires = "job")]
+    follow: bool,
     /// Print the job's id and do not wait.
     #[arg(long = "async")]
     detach: bool,
@@ -66,7 +75,7 @@ pub struct Options {
     #[arg(short, long, value_name = "LEVEL", default_value = "warning")]
     log_level: String,
     /// TARGET FUNCTION [ARGUMENTS]...
-    #[arg(value_name = "TARGET FUNCTION [ARGUMENTS]", required = true)]
+    #[arg(value_name = "TARGET FUNCTION [ARGUMENTS]", required_unless_present = "job", conflicts_with = "job")]
     words: Vec<String>,
 }
 
@@ -114,16 +123,26 @@ impl Failure {
 
 async fn run(options: &Options) -> Result<u8, Failure> {
     let (config, _) = Config::load(&options.config_dir)?;
-    let job = options.job()?;
+    let job = if options.job.is_none() { Some(options.job()?) } else { None };
     let mut client = Client::connect(&config.api_socket()).await?;
-    let mut stream = client.start(&job).await?;
     let mut screen = Screen::new(options, &config)?;
+    // From here on the job may exist: whoever interrupts is told its id.
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut stream = match (&options.job, &job) {
+        (Some(jid), _) => client.attach(jid, options.follow, options.progress).await?,
+        (None, Some(job)) => client.start(job).await?,
+        (None, None) => return Ok(Exit::Usage as u8),
+    };
     loop {
         let event = tokio::select! {
             biased;
             event = stream.next() => event?,
             _ = &mut interrupt => {
+                if screen.jid.is_none()
+                    && let Ok(Ok(Some(event))) = tokio::time::timeout(LAST_WORD, stream.next()).await
+                {
+                    screen.take(event)?;
+                }
                 screen.interrupted();
                 return Ok(Exit::Interrupted as u8);
             }
@@ -190,7 +209,7 @@ impl<'a> Screen<'a> {
     fn take(&mut self, event: JobEvent) -> Result<Option<u8>, Failure> {
         let errors = &mut std::io::stderr();
         match event {
-            JobEvent::Started { jid, expected, down, unknown_grains } => {
+            JobEvent::Started { jid, expected, down, waits, unknown_grains } => {
                 if self.options.detach {
                     self.print(&format!("Executed command with job ID: {jid}"))?;
                     return Ok(Some(Exit::Success as u8));
@@ -208,8 +227,10 @@ impl<'a> Screen<'a> {
                 for name in &self.unknown {
                     let _ = writeln!(errors, "{name}: unknown: the master has no accepted key of this name");
                 }
-                for id in &down {
-                    progress::lost(errors, id, fleet_common::proto::api::Standing::Offline);
+                // Of an older job the ledger says who is lost.
+                let standing = if waits { Standing::Expected } else { Standing::Offline };
+                for id in down.iter().filter(|_| self.options.job.is_none()) {
+                    progress::lost(errors, id, standing);
                 }
                 self.jid = Some(jid);
             }
@@ -295,7 +316,7 @@ impl<'a> Screen<'a> {
 
     fn interrupted(&self) {
         match &self.jid {
-            Some(jid) => eprintln!("\ninterrupted; the job goes on: {jid}"),
+            Some(jid) => eprintln!("\ninterrupted; the job goes on: {jid}\nfollow it:  saltctl --job {jid} --follow"),
             None => eprintln!("\ninterrupted before the job was known"),
         }
     }

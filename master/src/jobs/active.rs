@@ -1,13 +1,16 @@
-//! One job that is not over.
+//! One job that is not over: how its targets stand, and who listens.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fleet_common::ids::MinionId;
 use fleet_common::proto::api::Standing;
 use fleet_common::proto::job::Job;
 use fleet_common::proto::ret::{Progress, Return};
+use fleet_common::value::{Map, Value};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Signs that may wait for a follower; more are dropped: signs repeat.
 const SIGNS: usize = 1024;
@@ -15,6 +18,8 @@ const SIGNS: usize = 1024;
 /// What a follower hears besides returns.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sign {
+    /// The minion says that the job waits there for a worker.
+    Queued(MinionId),
     /// The minion says that it runs the job.
     Running(MinionId),
     /// The minion is alive and does not name the job.
@@ -31,9 +36,28 @@ impl Sign {
     /// Who gave it.
     pub fn id(&self) -> &MinionId {
         match self {
-            Self::Running(id) | Self::Idle(id) | Self::Down(id) | Self::Up(id) | Self::Progress(id, _) => id,
+            Self::Queued(id) | Self::Running(id) | Self::Idle(id) | Self::Down(id) | Self::Up(id) => id,
+            Self::Progress(id, _) => id,
         }
     }
+
+    /// What it says of the job itself.
+    fn standing(&self) -> Option<Standing> {
+        match self {
+            Self::Queued(_) => Some(Standing::Received),
+            Self::Running(_) | Self::Progress(..) => Some(Standing::Started),
+            Self::Idle(_) | Self::Down(_) | Self::Up(_) => None,
+        }
+    }
+}
+
+/// A target that has not answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Open {
+    /// How it stands.
+    pub state: Standing,
+    /// When the minion named the job last.
+    pub named: Option<Instant>,
 }
 
 /// A job and how those stand who have not answered yet.
@@ -41,19 +65,28 @@ pub struct Active {
     /// The job as it was published.
     pub job: Job,
     /// Its arguments, when the publication does not carry them.
-    pub payload: Option<(Vec<fleet_common::value::Value>, fleet_common::value::Map)>,
+    pub payload: Option<(Vec<Value>, Map)>,
     /// All minions it is meant for, sorted.
     pub expected: Vec<MinionId>,
     /// Those that were down when it was published, sorted.
     pub down: Vec<MinionId>,
+    /// True when those that were down run it once they come online.
+    pub durable: bool,
     /// Milliseconds since 1970 when it arrived.
     pub created: u64,
+    /// When it must not start any more; a cancelled job's time is over.
+    expires: AtomicU64,
     state: Mutex<State>,
+    /// True while a beat that does not name the job says something: somebody follows, or a target has begun it.
+    attentive: AtomicBool,
 }
 
+#[derive(Default)]
 struct State {
-    /// Owed and unanswered.
-    open: HashMap<MinionId, Standing>,
+    /// Unanswered, and owed the job or running it.
+    open: HashMap<MinionId, Open>,
+    /// Those that were given up, with what they became.
+    settled: HashMap<MinionId, Standing>,
     followers: Vec<Line>,
 }
 
@@ -70,18 +103,47 @@ pub(super) struct Lines {
     pub(super) signs: mpsc::Receiver<Sign>,
 }
 
+/// What a new job is made of.
+pub struct Parts {
+    /// The job as it is published, and its arguments when they travel by reference.
+    pub published: (Job, Option<(Vec<Value>, Map)>),
+    /// All minions it is meant for, sorted.
+    pub expected: Vec<MinionId>,
+    /// Those of them that were down, sorted.
+    pub down: Vec<MinionId>,
+    /// True when those run it once they come online.
+    pub durable: bool,
+    /// Milliseconds since 1970 when it arrived.
+    pub created: u64,
+}
+
 impl Active {
-    /// A job whose `open` minions are owed it and have not answered.
-    pub fn new(
-        job: Job,
-        payload: Option<(Vec<fleet_common::value::Value>, fleet_common::value::Map)>,
-        (expected, down): (Vec<MinionId>, Vec<MinionId>),
-        created: u64,
-        open: impl IntoIterator<Item = MinionId>,
-    ) -> Self {
-        let open = open.into_iter().map(|id| (id, Standing::Sent)).collect();
-        let state = Mutex::new(State { open, followers: Vec::new() });
-        Self { job, payload, expected, down, created, state }
+    /// A job whose `open` minions have not answered.
+    pub fn new(parts: Parts, open: impl IntoIterator<Item = (MinionId, Standing)>) -> Self {
+        let open: HashMap<_, _> = open.into_iter().map(|(id, state)| (id, Open { state, named: None })).collect();
+        let begun = open.values().any(|open| open.state.may_have_begun());
+        let (job, payload) = parts.published;
+        Self {
+            expires: AtomicU64::new(job.expires),
+            job,
+            payload,
+            expected: parts.expected,
+            down: parts.down,
+            durable: parts.durable,
+            created: parts.created,
+            state: Mutex::new(State { open, ..State::default() }),
+            attentive: AtomicBool::new(begun),
+        }
+    }
+
+    /// Milliseconds in the master's time after which it must not start.
+    pub fn expires(&self) -> u64 {
+        self.expires.load(Ordering::Relaxed)
+    }
+
+    /// Its time is over: what has not started does not.
+    pub fn expire(&self, now: u64) {
+        self.expires.fetch_min(now, Ordering::Relaxed);
     }
 
     /// True when the job is meant for this minion.
@@ -89,14 +151,19 @@ impl Active {
         self.expected.binary_search(id).is_ok()
     }
 
-    /// Those who have not answered and are owed the job.
-    pub fn open(&self) -> Vec<MinionId> {
-        self.lock().open.keys().cloned().collect()
+    /// Those who have not answered, and how they stand.
+    pub fn open(&self) -> Vec<(MinionId, Open)> {
+        self.lock().open.iter().map(|(id, open)| (id.clone(), *open)).collect()
     }
 
-    /// True when this minion is owed the job and has not answered.
-    pub fn is_open(&self, id: &MinionId) -> bool {
-        self.lock().open.contains_key(id)
+    /// How a target stands that has not answered; `None` when it has, or was given up.
+    pub fn standing(&self, id: &MinionId) -> Option<Standing> {
+        self.lock().open.get(id).map(|open| open.state)
+    }
+
+    /// What a target became that was given up without an answer.
+    pub fn settled(&self, id: &MinionId) -> Option<Standing> {
+        self.lock().settled.get(id).copied()
     }
 
     /// True when nobody is awaited any more.
@@ -111,35 +178,61 @@ impl Active {
         !state.followers.is_empty()
     }
 
-    /// Connects a follower: hears every return from now on.
-    pub(super) fn lines(&self) -> Lines {
+    /// True while a beat that does not name the job says something about it.
+    pub fn is_attentive(&self) -> bool {
+        self.attentive.load(Ordering::Relaxed)
+    }
+
+    /// Connects a follower: hears every return from now on; with it come those who have not answered by now.
+    pub(super) fn lines(&self) -> (Lines, Vec<(MinionId, Open)>) {
         let (returns, returned) = mpsc::channel(self.expected.len().max(1));
         let (signs, signed) = mpsc::channel(SIGNS);
-        self.lock().followers.push(Line { returns, signs });
-        Lines { returns: returned, signs: signed }
+        let mut state = self.lock();
+        state.followers.push(Line { returns, signs });
+        self.attentive.store(true, Ordering::Relaxed);
+        let open = state.open.iter().map(|(id, open)| (id.clone(), *open)).collect();
+        (Lines { returns: returned, signs: signed }, open)
     }
 
     /// A return arrived; followers hear of a minion's first one only. Tells whether the job is complete now.
     pub fn returned(&self, ret: &Arc<Return>) -> bool {
         let mut state = self.lock();
-        if state.open.remove(&ret.id).is_some() {
+        if state.open.contains_key(&ret.id) {
             // A follower that left needs nothing.
             state.followers.retain(|line| line.returns.try_send(ret.clone()).is_ok());
+            state.open.remove(&ret.id);
+            return state.open.is_empty();
         }
-        state.open.is_empty()
+        false
     }
 
-    /// A minion gave a sign.
-    pub fn sign(&self, sign: &Sign) {
+    /// A minion gave a sign; tells how the target stands now, when that is news.
+    pub fn sign(&self, sign: &Sign) -> Option<Standing> {
         let mut state = self.lock();
-        match (state.open.get_mut(sign.id()), sign) {
-            (None, _) => return,
-            (Some(standing), Sign::Running(_) | Sign::Progress(..)) => *standing = Standing::Running,
-            (Some(_), _) => {}
+        let open = state.open.get_mut(sign.id())?;
+        let said = sign.standing();
+        if said.is_some() {
+            open.named = Some(Instant::now());
+            self.attentive.store(true, Ordering::Relaxed);
         }
+        let news = said.filter(|said| open.state.may_become(*said));
+        open.state = news.unwrap_or(open.state);
         for line in &state.followers {
             let _ = line.signs.try_send(sign.clone());
         }
+        news
+    }
+
+    /// The master moves a target on by itself; a final state ends the wait for it. False if it stands further already.
+    pub fn advance(&self, id: &MinionId, to: Standing) -> bool {
+        let mut state = self.lock();
+        let Some(open) = state.open.get_mut(id).filter(|open| open.state.may_become(to)) else { return false };
+        open.state = to;
+        if to.is_final() {
+            state.open.remove(id);
+            state.settled.insert(id.clone(), to);
+        }
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fleet_common::ids::MinionId;
-use fleet_common::proto::api::{JobEvent, Standing, Summary};
-use fleet_common::proto::ret::{End, Return};
+use fleet_common::proto::api::{JobEvent, Standing, Summary, TargetState};
+use fleet_common::proto::ret::Return;
 use tokio::time::Instant;
 
-use super::active::{Active, Lines, Sign};
+use super::active::{Active, Lines, Open, Sign};
 use crate::minions::Minions;
-use crate::store::Store;
 
 /// A running minion beats every ten seconds; three missed beats mean that it is gone.
 const RUNNING_SILENCE: Duration = Duration::from_secs(35);
@@ -25,8 +24,21 @@ pub struct FollowOptions {
     pub timeout: Duration,
     /// Pass on how far running minions are.
     pub progress: bool,
+    /// Whom to wait for.
+    pub wait: Wait,
     /// Accepted minions whose grains are not known, when the target needs them.
     pub unknown_grains: u64,
+}
+
+/// Whom a follower waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Connected minions, as long as they give signs.
+    Signs,
+    /// Every target, until the ledger has its final state.
+    End,
+    /// Nobody: what is known now is told.
+    Nobody,
 }
 
 struct Waiting {
@@ -45,29 +57,81 @@ pub struct Follow {
     ready: VecDeque<JobEvent>,
     summary: Summary,
     minions: Arc<Minions>,
-    store: Store,
     over: bool,
 }
 
+/// What happened before somebody follows.
+#[derive(Default)]
+pub struct Past {
+    /// Returns that are kept.
+    pub returns: Vec<Return>,
+    /// Targets that were given up.
+    pub given_up: Vec<TargetState>,
+}
+
+/// A follower's lines, connected before the past is read so that nothing falls between.
+pub struct Attached {
+    job: Arc<Active>,
+    lines: Lines,
+    open: Vec<(MinionId, Open)>,
+}
+
+impl Attached {
+    /// Connects to a job.
+    pub fn to(job: Arc<Active>) -> Self {
+        let (lines, open) = job.lines();
+        Self { job, lines, open }
+    }
+
+    /// Those who had not answered when it was connected.
+    pub fn open(&self) -> impl Iterator<Item = &MinionId> {
+        self.open.iter().map(|(id, _)| id)
+    }
+}
+
 impl Follow {
-    /// Starts to follow; call it before the job is published.
-    pub fn new(job: Arc<Active>, options: FollowOptions, minions: Arc<Minions>, store: Store) -> Self {
-        let lines = job.lines();
+    /// Starts to follow a new job; call it before the job is published.
+    pub fn new(job: Arc<Active>, options: FollowOptions, minions: Arc<Minions>) -> Self {
+        let absent = job.down.clone();
+        let mut follow = Self::attach(Attached::to(job), Past::default(), options, minions);
+        follow.waiting.retain(|id, _| absent.binary_search(id).is_err());
+        let list = if follow.job.durable { &mut follow.summary.waiting } else { &mut follow.summary.offline };
+        *list = absent;
+        follow
+    }
+
+    /// Follows from now on, telling the past first.
+    pub fn attach(attached: Attached, past: Past, options: FollowOptions, minions: Arc<Minions>) -> Self {
+        let Attached { job, lines, open } = attached;
         let now = Instant::now();
-        let waiting = job
-            .open()
-            .into_iter()
-            .filter(|id| job.down.binary_search(id).is_err())
-            .map(|id| (id, Waiting::new(now, options.timeout)))
-            .collect();
         let started = JobEvent::Started {
             jid: job.job.jid.clone(),
             expected: job.expected.clone(),
             down: job.down.clone(),
+            waits: job.durable,
             unknown_grains: options.unknown_grains,
         };
-        let summary = Summary { targeted: job.expected.len() as u64, offline: job.down.clone(), ..Summary::default() };
-        Self { job, options, lines, waiting, ready: VecDeque::from([started]), summary, minions, store, over: false }
+        let waiting =
+            open.iter().map(|(id, open)| (id.clone(), Waiting::new(now, options.timeout, open.state.may_have_begun())));
+        let waiting = waiting.collect();
+        let summary = Summary { targeted: job.expected.len() as u64, ..Summary::default() };
+        let ready = VecDeque::from([started]);
+        let mut follow = Self { job, options, lines, waiting, ready, summary, minions, over: false };
+        for ret in past.returns {
+            follow.waiting.remove(&ret.id);
+            follow.pass_on(ret);
+        }
+        for target in past.given_up {
+            follow.lose(target.id, target.state);
+        }
+        if options.wait == Wait::Nobody {
+            for (id, open) in open {
+                if follow.waiting.remove(&id).is_some() {
+                    follow.lose(id, open.state);
+                }
+            }
+        }
+        follow
     }
 
     /// The next event; `None` after the summary. Safe to cancel.
@@ -82,8 +146,9 @@ impl Follow {
             if self.waiting.is_empty() {
                 self.over = true;
                 let mut summary = std::mem::take(&mut self.summary);
-                summary.offline.sort();
-                summary.silent.sort();
+                for list in [&mut summary.offline, &mut summary.silent, &mut summary.running, &mut summary.waiting] {
+                    list.sort();
+                }
                 return Some(JobEvent::Summary(summary));
             }
             tokio::select! {
@@ -106,13 +171,16 @@ impl Follow {
     }
 
     fn take(&mut self, ret: &Arc<Return>) {
-        if self.waiting.remove(&ret.id).is_none() {
-            return;
+        if self.waiting.remove(&ret.id).is_some() {
+            self.pass_on(Return::clone(ret));
         }
-        let succeeded = ret.success && ret.retcode == 0 && ret.end == End::Returned;
+    }
+
+    fn pass_on(&mut self, ret: Return) {
+        let succeeded = Standing::of(&ret) == Standing::Finished;
         let count = if succeeded { &mut self.summary.succeeded } else { &mut self.summary.failed };
         *count += 1;
-        self.ready.push_back(JobEvent::Return(Box::new(Return::clone(ret))));
+        self.ready.push_back(JobEvent::Return(Box::new(ret)));
     }
 
     fn hear(&mut self, sign: Sign) {
@@ -120,7 +188,7 @@ impl Follow {
         let now = Instant::now();
         let Some(waiting) = self.waiting.get_mut(sign.id()) else { return };
         match sign {
-            Sign::Running(_) => waiting.runs(now, timeout),
+            Sign::Running(_) | Sign::Queued(_) => waiting.runs(now, timeout),
             Sign::Progress(id, progress) => {
                 waiting.runs(now, timeout);
                 if self.options.progress {
@@ -147,6 +215,9 @@ impl Follow {
     }
 
     fn tick(&mut self) {
+        if self.options.wait == Wait::End {
+            return self.tick_to_the_end();
+        }
         let now = Instant::now();
         let mut lost = Vec::new();
         for (id, waiting) in &mut self.waiting {
@@ -160,30 +231,42 @@ impl Follow {
         lost.sort();
         for id in lost {
             let down = self.waiting.remove(&id).is_some_and(|waiting| waiting.down) || !self.minions.is_up(&id);
-            let state = if down { Standing::Offline } else { Standing::Silent };
-            let list = if down { &mut self.summary.offline } else { &mut self.summary.silent };
-            list.push(id.clone());
-            self.note(id.clone(), state);
-            self.ready.push_back(JobEvent::Lost { id, state });
+            self.lose(id, if down { Standing::Offline } else { Standing::Silent });
         }
     }
 
-    /// Writes down how a lost target stands; its return, should it come, counts more.
-    fn note(&self, id: MinionId, state: Standing) {
-        let (store, jid) = (self.store.clone(), self.job.job.jid.clone());
-        tokio::spawn(async move {
-            if let Err(error) = store.compare_and_set(jid, id, Standing::Sent, state).await {
-                tracing::warn!(%error, "a lost target could not be noted");
-            }
-        });
+    /// The ledger alone says who is given up.
+    fn tick_to_the_end(&mut self) {
+        let settled = |id: &MinionId| self.job.settled(id).map(|state| (id.clone(), state));
+        let mut lost: Vec<_> = self.waiting.keys().filter_map(settled).collect();
+        lost.sort_by(|a, b| a.0.cmp(&b.0));
+        for (id, state) in lost {
+            self.waiting.remove(&id);
+            self.lose(id, state);
+        }
+    }
+
+    fn lose(&mut self, id: MinionId, state: Standing) {
+        match state {
+            Standing::Silent | Standing::Sent => self.summary.silent.push(id.clone()),
+            Standing::Expected => self.summary.waiting.push(id.clone()),
+            Standing::Received | Standing::Started => self.summary.running.push(id.clone()),
+            Standing::Offline => self.summary.offline.push(id.clone()),
+            _ => self.summary.failed += 1,
+        }
+        self.ready.push_back(JobEvent::Lost { id, state });
     }
 }
 
 impl Waiting {
-    fn new(now: Instant, timeout: Duration) -> Self {
+    fn new(now: Instant, timeout: Duration, begun: bool) -> Self {
         // The first question comes early enough for its answer to count.
         let probe_at = now + (timeout / 3).min(Duration::from_secs(2));
-        Self { deadline: now + timeout, probe_at, running: false, down: false }
+        let mut waiting = Self { deadline: now + timeout, probe_at, running: false, down: false };
+        if begun {
+            waiting.runs(now, timeout);
+        }
+        waiting
     }
 
     fn runs(&mut self, now: Instant, timeout: Duration) {

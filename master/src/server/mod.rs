@@ -11,6 +11,7 @@ use std::sync::Arc;
 use fleet_common::crypto::keys::MasterKeys;
 use fleet_common::value::Map;
 
+use crate::clock::Clock;
 use crate::fileserver::FileServer;
 use crate::jobs::Jobs;
 use crate::keys::Keys;
@@ -41,6 +42,6 @@ pub struct Parts {
     pub files: Arc<FileServer>,
     /// The options a minion may see.
     pub options: Map,
-    /// The clock: milliseconds since 1970.
-    pub now: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// The clocks.
+    pub clock: Clock,
 }

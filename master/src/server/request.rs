@@ -15,13 +15,16 @@ use crate::pillar::Wanted;
 /// limit of open requests and by the pools they run in.
 pub(super) async fn handle(parts: &Arc<Parts>, session: &Arc<Session>, number: u64, request: Request) {
     let reply = match request {
-        Request::Sync { begun } => Reply::Owed { jobs: parts.jobs.owed(&session.id, &begun, (parts.now)()) },
-        Request::Beat { running } => {
-            parts.jobs.beat(&session.id, &running);
-            Reply::Beat { now: (parts.now)(), counter: parts.stream.counter() }
+        Request::Sync { begun } => {
+            let (now, at) = (parts.clock.steady(), parts.clock.wall());
+            Reply::Owed { jobs: parts.jobs.owed(&session.id, &begun, now, at) }
+        }
+        Request::Beat { running, queued } => {
+            parts.jobs.beat(&session.id, &running, &queued, parts.clock.wall());
+            Reply::Beat { now: parts.clock.steady(), counter: parts.stream.counter() }
         }
         Request::Progress(progress) => {
-            parts.jobs.progress(&session.id, progress);
+            parts.jobs.progress(&session.id, progress, parts.clock.wall());
             Reply::Done {}
         }
         Request::Payload { jid } => payload(parts, session, &jid),
@@ -47,7 +50,7 @@ pub(super) async fn handle(parts: &Arc<Parts>, session: &Arc<Session>, number: u
 async fn answer(parts: &Parts, session: &Session, request: Request) -> Reply {
     match request {
         Request::Return(ret) => returned(parts, session, *ret).await,
-        Request::Grains { grains } => match parts.minions.put_grains(session, &grains, (parts.now)()).await {
+        Request::Grains { grains } => match parts.minions.put_grains(session, &grains, parts.clock.wall()).await {
             Ok(()) => Reply::Done {},
             Err(error) => failed(error.to_string()),
         },

@@ -115,7 +115,7 @@ async fn open(parts: &Arc<Parts>, lookups: &Semaphore, link: Link) -> Option<(Ar
     let mut welcome = Welcome {
         state: state_of(judgement),
         stream: None,
-        now: (parts.now)(),
+        now: parts.clock.steady(),
         retry_after: retry_after(judgement),
         grains_known: parts.minions.knows_grains(&id, &incoming.grains_hash),
         reason: None,

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fleet_common::ids::{Jid, MinionId};
-use fleet_common::proto::api::Standing;
 use fleet_common::proto::ret::Return;
 use tokio::sync::{mpsc, oneshot};
 
 use super::days::Days;
-use super::jobs::{self, JobRow, JobSummary, Recorded};
+use super::jobs::{self, JobRow, JobSummary, LedgerRow, Note, Recorded, Stored};
 use super::minions::{GrainsRow, MinionTables};
 use super::writer::{self, Answer, Shared, Write};
 use super::{StoreError, days};
@@ -112,15 +111,25 @@ impl Store {
         self.begin(|answer| Write::Return { ret, created, durable, answer }).await
     }
 
-    /// Sets how a target of a job stands if it stands as `from` and has not answered; tells whether it did.
-    pub async fn compare_and_set(
-        &self,
-        jid: Jid,
-        id: MinionId,
-        from: Standing,
-        to: Standing,
-    ) -> Result<bool, StoreError> {
-        self.write(|answer| Write::Standing { jid, id, from, to, answer }).await
+    /// Moves targets of a job forward, those that have not answered and stand before what they are to become; tells
+    /// how many moved.
+    pub async fn note(&self, jid: Jid, notes: Vec<Note>) -> Result<usize, StoreError> {
+        self.write(|answer| Write::Notes { jid, notes, answer: Some(answer) }).await
+    }
+
+    /// As [`Store::note`], without waiting for anything; false when the queue is full.
+    pub fn try_note(&self, jid: &Jid, notes: Vec<Note>) -> bool {
+        self.queue.try_send(Write::Notes { jid: jid.clone(), notes, answer: None }).is_ok()
+    }
+
+    /// The job is over: nothing is awaited any more. False when the queue is full; a later look finds it complete.
+    pub fn try_close(&self, jid: &Jid, expires: u64) -> bool {
+        self.queue.try_send(Write::Close { jid: jid.clone(), expires }).is_ok()
+    }
+
+    /// Ends a job's time at `now`.
+    pub async fn expire(&self, jid: Jid, now: u64) -> Result<bool, StoreError> {
+        self.write(|answer| Write::Expire { jid, now, answer }).await
     }
 
     /// Keeps a minion's grains.
@@ -139,13 +148,18 @@ impl Store {
     }
 
     /// All returns of a job, sorted by minion.
-    pub async fn returns(&self, jid: Jid) -> Result<Vec<Return>, StoreError> {
+    pub async fn returns(&self, jid: Jid) -> Result<Vec<Stored>, StoreError> {
         self.read(move |days| jobs::returns(days, &jid)).await
     }
 
-    /// Standings of a job's targets that were set beside what returns tell.
-    pub async fn standings(&self, jid: Jid) -> Result<Vec<(MinionId, Standing)>, StoreError> {
-        self.read(move |days| jobs::standings(days, &jid)).await
+    /// Who answered a job.
+    pub async fn returned(&self, jid: Jid) -> Result<Vec<MinionId>, StoreError> {
+        self.read(move |days| jobs::returned(days, &jid)).await
+    }
+
+    /// What was noted of a job's targets beside their first state and their returns.
+    pub async fn noted(&self, jid: Jid) -> Result<Vec<(MinionId, LedgerRow)>, StoreError> {
+        self.read(move |days| jobs::noted(days, &jid)).await
     }
 
     /// The newest jobs, at most `most`.
@@ -153,9 +167,14 @@ impl Store {
         self.read(move |days| jobs::list(days, most)).await
     }
 
-    /// Jobs that may still start at `now`.
-    pub async fn unexpired(&self, now: u64) -> Result<Vec<JobRow>, StoreError> {
-        self.read(move |days| jobs::unexpired(days, now)).await
+    /// Jobs that are not over and expire before `before` (milliseconds in the master's time).
+    pub async fn live(&self, before: u64) -> Result<Vec<Jid>, StoreError> {
+        self.read(move |days| jobs::live(days, before)).await
+    }
+
+    /// Writes that wait now.
+    pub fn queued(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
     }
 
     /// The largest job id of the newest day.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fleet_common::ids::{Jid, MinionId};
-use fleet_common::proto::api::Standing;
+use fleet_common::proto::api::{Standing, Step};
 use fleet_common::proto::decode::encode;
 use fleet_common::proto::job::{Job, Target};
 use fleet_common::proto::ret::Return;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use super::days::{Database, Days};
 use super::rows::Rows;
+use crate::jobs::initial;
 
 /// A job as stored: what was published, who was meant, and the arguments even when they travel by reference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,38 @@ pub struct JobRow {
     /// True when minions that come online before it expires still run it.
     #[serde(default)]
     pub durable: bool,
+}
+
+/// What is kept of a target's way beside its first state and its return.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LedgerRow {
+    /// The steps, oldest first.
+    pub steps: Vec<Step>,
+    /// Why it stands so, where the state alone does not say it.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// A step to be written down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Note {
+    /// Whose.
+    pub id: MinionId,
+    /// What it becomes.
+    pub state: Standing,
+    /// When, milliseconds since 1970.
+    pub at: u64,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A return as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stored {
+    /// When it arrived, milliseconds since 1970 by the master's clock.
+    pub at: u64,
+    /// The return.
+    pub ret: Return,
 }
 
 /// One line of a list of jobs.
@@ -78,7 +111,7 @@ pub(super) struct JobTables {
     returns: Rows,
     unsolicited: Rows,
     ledger: Rows,
-    /// `expiry || jid` of every job, so that a starting master finds the unexpired ones without reading all.
+    /// `expiry || jid` of every job that is not over: what a starting master takes up, without reading all.
     live: sled::Tree,
     unsolicited_used: std::sync::Mutex<(u64, u64)>,
 }
@@ -111,8 +144,7 @@ impl JobTables {
             return Err(StoreError::Exists(row.job.jid.clone()));
         }
         self.jobs.put_message(path, key, row)?;
-        let live = [&row.job.expires.to_be_bytes()[..], key].concat();
-        self.live.insert(live, &[]).map_err(StoreError::engine(path))?;
+        self.live.insert(live_key(row.job.expires, &row.job.jid), &[]).map_err(StoreError::engine(path))?;
         Ok(())
     }
 
@@ -120,8 +152,8 @@ impl JobTables {
         self.jobs.get_message(&self.database.path, jid.as_str().as_bytes())
     }
 
-    pub(super) fn put_return(&self, ret: &Return) -> Result<(), StoreError> {
-        self.returns.put_message(&self.database.path, &pair(&ret.jid, &ret.id), ret)
+    pub(super) fn put_return(&self, at: u64, ret: &Return) -> Result<(), StoreError> {
+        self.returns.put_message(&self.database.path, &pair(&ret.jid, &ret.id), &(at, ret))
     }
 
     pub(super) fn has_return(&self, jid: &Jid, id: &MinionId) -> Result<bool, StoreError> {
@@ -145,12 +177,47 @@ impl JobTables {
         Ok(Recorded::Unsolicited)
     }
 
-    pub(super) fn standing(&self, jid: &Jid, id: &MinionId) -> Result<Option<Standing>, StoreError> {
-        self.ledger.get_message(&self.database.path, &pair(jid, id))
+    /// Adds steps that lead forward; tells how many did. Targets that have answered are left as they are.
+    pub(super) fn note(
+        &self,
+        row: &JobRow,
+        notes: &[Note],
+        answered: impl Fn(&MinionId) -> bool,
+    ) -> Result<usize, StoreError> {
+        let path = &self.database.path;
+        let mut written = 0;
+        for note in notes {
+            if row.expected.binary_search(&note.id).is_err() || answered(&note.id) {
+                continue;
+            }
+            let key = pair(&row.job.jid, &note.id);
+            let mut kept: LedgerRow = self.ledger.get_message(path, &key)?.unwrap_or_default();
+            let before = kept.steps.last().map_or_else(|| initial(row, &note.id), |step| step.state);
+            if before.may_become(note.state) {
+                kept.steps.push(Step { state: note.state, at: note.at });
+                kept.reason = note.reason.clone();
+                self.ledger.put_message(path, &key, &kept)?;
+                written += 1;
+            }
+        }
+        Ok(written)
     }
 
-    pub(super) fn put_standing(&self, jid: &Jid, id: &MinionId, to: Standing) -> Result<(), StoreError> {
-        self.ledger.put_message(&self.database.path, &pair(jid, id), &to)
+    /// The job is over. False when it is not known to be open here.
+    pub(super) fn close(&self, jid: &Jid, expires: u64) -> Result<bool, StoreError> {
+        let removed = self.live.remove(live_key(expires, jid)).map_err(StoreError::engine(&self.database.path))?;
+        Ok(removed.is_some())
+    }
+
+    /// The job's time is over at `now`.
+    pub(super) fn expire(&self, mut row: JobRow, now: u64) -> Result<(), StoreError> {
+        let path = &self.database.path;
+        let jid = row.job.jid.clone();
+        self.live.remove(live_key(row.job.expires, &jid)).map_err(StoreError::engine(path))?;
+        row.job.expires = row.job.expires.min(now);
+        self.jobs.put_message(path, jid.as_str().as_bytes(), &row)?;
+        self.live.insert(live_key(row.job.expires, &jid), &[]).map_err(StoreError::engine(path))?;
+        Ok(())
     }
 
     fn ids_in(&self, rows: &Rows, jid: &Jid) -> Result<Vec<(MinionId, Vec<u8>)>, StoreError> {
@@ -182,15 +249,20 @@ impl JobTables {
         .collect()
     }
 
-    fn unexpired(&self, now: u64) -> Result<Vec<JobRow>, StoreError> {
+    fn live(&self, before: u64) -> Result<Vec<Jid>, StoreError> {
         let path = &self.database.path;
-        let mut rows = Vec::new();
-        for key in self.live.range(now.to_be_bytes()..).keys() {
+        let mut jids = Vec::new();
+        for key in self.live.range(..before.to_be_bytes()).keys() {
             let key = key.map_err(StoreError::engine(path))?;
-            rows.extend(self.jobs.get_message(path, &key[8..])?);
+            let jid = key.get(8..).and_then(|jid| std::str::from_utf8(jid).ok()).and_then(|jid| jid.parse().ok());
+            jids.push(jid.ok_or(StoreError::Corrupt { table: "live", why: "a key holds no job id".to_owned() })?);
         }
-        Ok(rows)
+        Ok(jids)
     }
+}
+
+fn live_key(expires: u64, jid: &Jid) -> Vec<u8> {
+    [&expires.to_be_bytes()[..], jid.as_str().as_bytes()].concat()
 }
 
 /// `jid/minion`; both are parsed types without a slash.
@@ -210,21 +282,31 @@ pub(super) fn find(days: &Days, jid: &Jid) -> Result<Option<(Arc<JobTables>, Job
 }
 
 /// All returns of a job, sorted by minion: late ones lie in later days than the job.
-pub(super) fn returns(days: &Days, jid: &Jid) -> Result<Vec<Return>, StoreError> {
-    let mut found: Vec<Return> = Vec::new();
+pub(super) fn returns(days: &Days, jid: &Jid) -> Result<Vec<Stored>, StoreError> {
+    let mut found: Vec<Stored> = Vec::new();
     for tables in days.all() {
         let tables = tables?;
         for (_, bytes) in tables.ids_in(&tables.returns, jid)? {
             found.push(tables.returns.decode(&bytes)?);
         }
     }
-    found.sort_by(|a, b| a.id.cmp(&b.id));
-    found.dedup_by(|a, b| a.id == b.id);
+    found.sort_by(|a, b| a.ret.id.cmp(&b.ret.id));
+    found.dedup_by(|a, b| a.ret.id == b.ret.id);
     Ok(found)
 }
 
-/// Standings that were set beside what returns tell.
-pub(super) fn standings(days: &Days, jid: &Jid) -> Result<Vec<(MinionId, Standing)>, StoreError> {
+/// Who answered a job.
+pub(super) fn returned(days: &Days, jid: &Jid) -> Result<Vec<MinionId>, StoreError> {
+    let mut found = Vec::new();
+    for tables in days.all() {
+        let tables = tables?;
+        found.extend(tables.ids_in(&tables.returns, jid)?.into_iter().map(|(id, _)| id));
+    }
+    Ok(found)
+}
+
+/// What was noted of a job's targets beside their first state and their returns.
+pub(super) fn noted(days: &Days, jid: &Jid) -> Result<Vec<(MinionId, LedgerRow)>, StoreError> {
     let mut found = Vec::new();
     for tables in days.all() {
         let tables = tables?;
@@ -247,11 +329,11 @@ pub(super) fn list(days: &Days, most: usize) -> Result<Vec<JobSummary>, StoreErr
     Ok(found)
 }
 
-/// Jobs that may still start at `now`.
-pub(super) fn unexpired(days: &Days, now: u64) -> Result<Vec<JobRow>, StoreError> {
+/// Jobs that are not over and expire before `before`.
+pub(super) fn live(days: &Days, before: u64) -> Result<Vec<Jid>, StoreError> {
     let mut found = Vec::new();
     for tables in days.all() {
-        found.extend(tables?.unexpired(now)?);
+        found.extend(tables?.live(before)?);
     }
     Ok(found)
 }

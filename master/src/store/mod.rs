@@ -18,5 +18,5 @@ mod writer;
 
 pub use error::StoreError;
 pub use handle::{Commit, Store, StoreOptions};
-pub use jobs::{JobRow, JobSummary, Recorded};
+pub use jobs::{JobRow, JobSummary, LedgerRow, Note, Recorded, Stored};
 pub use minions::GrainsRow;

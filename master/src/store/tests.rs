@@ -92,9 +92,16 @@ async fn jobs_and_returns_survive_reopening() {
         }
     };
     assert_eq!(store.job(row.job.jid.clone()).await.unwrap(), Some(row.clone()));
-    assert_eq!(store.returns(row.job.jid.clone()).await.unwrap(), vec![(*big).clone()]);
-    assert_eq!(store.unexpired(20_000 * DAY).await.unwrap().len(), 1);
-    assert_eq!(store.unexpired(20_000 * DAY + 60_001).await.unwrap().len(), 0);
+    assert_eq!(
+        store.returns(row.job.jid.clone()).await.unwrap(),
+        vec![Stored { at: 20_000 * DAY, ret: (*big).clone() }]
+    );
+    let expires = row.job.expires;
+    assert_eq!(store.live(expires).await.unwrap(), vec![]);
+    assert_eq!(store.live(u64::MAX).await.unwrap(), vec![row.job.jid.clone()]);
+    assert!(store.try_close(&row.job.jid, expires));
+    assert_eq!(store.note(row.job.jid.clone(), Vec::new()).await.unwrap(), 0);
+    assert_eq!(store.live(u64::MAX).await.unwrap(), vec![]);
     assert_eq!(store.newest_jid().await.unwrap(), Some(row.job.jid));
 }
 
@@ -127,16 +134,48 @@ async fn returns_nobody_asked_for_are_bounded() {
 }
 
 #[tokio::test]
-async fn the_ledger_is_compared_before_it_is_set() {
+async fn the_ledger_only_moves_forward_and_a_return_ends_it() {
     let scene = scene();
     let store = Store::open(scene.options.clone()).unwrap();
-    store.create_job(job(JID, &["a", "b"], false)).await.unwrap();
+    let mut row = job(JID, &["a", "b", "c"], false);
+    row.down = vec!["c".parse().unwrap()];
+    store.create_job(row.clone()).await.unwrap();
     let jid: Jid = JID.parse().unwrap();
-    let (a, b): (MinionId, MinionId) = ("a".parse().unwrap(), "b".parse().unwrap());
-    let set = |id: &MinionId, from, to| store.compare_and_set(jid.clone(), id.clone(), from, to);
-    assert!(set(&a, Standing::Sent, Standing::Silent).await.unwrap());
-    assert!(!set(&a, Standing::Sent, Standing::Running).await.unwrap());
+    let note = async |id: &str, state, at| {
+        let note = Note { id: id.parse().unwrap(), state, at, reason: Some("so".to_owned()) };
+        store.note(jid.clone(), vec![note]).await.unwrap()
+    };
+    assert_eq!(note("a", Standing::Started, 7).await, 1);
+    for backwards in [Standing::Expected, Standing::Sent, Standing::Received, Standing::Started] {
+        assert_eq!(note("a", backwards, 8).await, 0, "{backwards:?}");
+    }
+    assert_eq!(note("c", Standing::Expired, 8).await, 0, "it was offline from the start");
+    assert_eq!(note("stranger", Standing::Started, 8).await, 0);
+    assert_eq!(note("a", Standing::Interrupted, 9).await, 1);
+    assert_eq!(note("a", Standing::Offline, 9).await, 0, "a final state stays");
     store.record(ret(JID, "b", Value::Null), Some(20_000 * DAY), false).await.unwrap();
-    assert!(!set(&b, Standing::Sent, Standing::Silent).await.unwrap());
-    assert_eq!(store.standings(jid).await.unwrap(), vec![(a, Standing::Silent)]);
+    assert_eq!(note("b", Standing::Offline, 9).await, 0, "it has answered");
+    let view = async || {
+        let (noted, returns) = (store.noted(jid.clone()).await.unwrap(), store.returns(jid.clone()).await.unwrap());
+        crate::jobs::targets(&row, noted, &returns)
+    };
+    let found = view().await;
+    let states: Vec<_> = found.iter().map(|target| (target.id.as_str(), target.state)).collect();
+    let wanted = [("a", Standing::Interrupted), ("b", Standing::Finished), ("c", Standing::Offline)];
+    assert_eq!(states, wanted);
+    assert_eq!(found[0].steps.iter().map(|step| step.at).collect::<Vec<_>>(), [20_000 * DAY, 7, 9]);
+    // What the minion itself says counts more than what was concluded.
+    store.record(ret(JID, "a", Value::Null), Some(20_000 * DAY), false).await.unwrap();
+    assert_eq!(view().await[0].state, Standing::Finished);
+}
+
+#[tokio::test]
+async fn an_expired_job_is_found_by_its_new_time() {
+    let scene = scene();
+    let store = Store::open(scene.options.clone()).unwrap();
+    let row = job(JID, &["a"], true);
+    store.create_job(row.clone()).await.unwrap();
+    assert!(store.expire(row.job.jid.clone(), 20_000 * DAY + 5).await.unwrap());
+    assert_eq!(store.live(20_000 * DAY + 6).await.unwrap(), vec![row.job.jid.clone()]);
+    assert_eq!(store.job(row.job.jid.clone()).await.unwrap().unwrap().job.expires, 20_000 * DAY + 5);
 }

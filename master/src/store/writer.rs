@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fleet_common::ids::{Jid, MinionId};
-use fleet_common::proto::api::Standing;
 use fleet_common::proto::ret::Return;
 use tokio::sync::{mpsc, oneshot};
 
 use super::days::{Database, Days};
-use super::jobs::{self, JobRow, JobTables, Quota, Recorded};
+use super::jobs::{self, JobRow, JobTables, Note, Quota, Recorded};
 use super::minions::{GrainsRow, MinionTables};
 use super::{StoreError, StoreOptions};
 
@@ -34,11 +33,19 @@ pub(super) enum Write {
         durable: bool,
         answer: Answer<Recorded>,
     },
-    Standing {
+    /// Nobody waits for notes without an answer: they are committed with what comes next to them.
+    Notes {
         jid: Jid,
-        id: MinionId,
-        from: Standing,
-        to: Standing,
+        notes: Vec<Note>,
+        answer: Option<Answer<usize>>,
+    },
+    Close {
+        jid: Jid,
+        expires: u64,
+    },
+    Expire {
+        jid: Jid,
+        now: u64,
         answer: Answer<bool>,
     },
     Grains {
@@ -88,7 +95,7 @@ pub(super) fn run(shared: &Shared, mut queue: mpsc::Receiver<Write>) {
 }
 
 fn commit_group(shared: &Shared, group: &mut Vec<Write>) {
-    let mut commit = Commit { shared, days: Vec::new(), minions: None };
+    let mut commit = Commit { shared, days: Vec::new(), minions: None, noted: None };
     let settles: Vec<Settle> = group.drain(..).map(|write| commit.apply(write)).collect();
     let outcome = commit.finish();
     if let Err(error) = &outcome {
@@ -104,6 +111,8 @@ struct Commit<'a> {
     shared: &'a Shared,
     days: Vec<(Arc<JobTables>, bool)>,
     minions: Option<bool>,
+    /// The job that notes were written for last: thousands of its targets follow each other.
+    noted: Option<(Arc<JobTables>, JobRow)>,
 }
 
 impl Commit<'_> {
@@ -117,7 +126,15 @@ impl Commit<'_> {
                 };
                 settle(applied, answer)
             }
-            Write::Standing { jid, id, from, to, answer } => settle(self.compare_and_set(&jid, &id, from, to), answer),
+            Write::Notes { jid, notes, answer } => {
+                let noted = self.note(&jid, &notes);
+                match answer {
+                    Some(answer) => settle(noted, answer),
+                    None => unheard(noted.map(drop)),
+                }
+            }
+            Write::Close { jid, expires } => unheard(self.close(&jid, expires)),
+            Write::Expire { jid, now, answer } => settle(self.expire(&jid, now), answer),
             Write::Grains { id, row, answer } => {
                 self.minions.get_or_insert(false);
                 settle(self.shared.minions.put_grains(&id, &row), answer)
@@ -158,7 +175,7 @@ impl Commit<'_> {
             }
         }
         self.touch(&today, durable);
-        today.put_return(ret)?;
+        today.put_return(now, ret)?;
         Ok(Recorded::New)
     }
 
@@ -175,22 +192,34 @@ impl Commit<'_> {
         }
     }
 
-    fn compare_and_set(&mut self, jid: &Jid, id: &MinionId, from: Standing, to: Standing) -> Result<bool, StoreError> {
-        let Some((tables, row)) = jobs::find(&self.shared.days, jid)? else { return Ok(false) };
-        if row.expected.binary_search(id).is_err() {
-            return Ok(false);
+    fn note(&mut self, jid: &Jid, notes: &[Note]) -> Result<usize, StoreError> {
+        if self.noted.as_ref().is_none_or(|(_, row)| row.job.jid != *jid) {
+            self.noted = jobs::find(&self.shared.days, jid)?;
         }
-        for day in self.shared.days.all() {
-            if day?.has_return(jid, id)? {
-                return Ok(false);
+        let Some((tables, row)) = self.noted.take() else { return Ok(0) };
+        let days = self.shared.days.all().into_iter().collect::<Result<Vec<_>, _>>()?;
+        self.touch(&tables, false);
+        // A return that can not be looked for is taken as not there: it counts more whenever it is found.
+        let noted = tables.note(&row, notes, |id| days.iter().any(|day| day.has_return(jid, id).unwrap_or(false)));
+        self.noted = Some((tables, row));
+        noted
+    }
+
+    fn close(&mut self, jid: &Jid, expires: u64) -> Result<(), StoreError> {
+        for tables in self.shared.days.all() {
+            let tables = tables?;
+            if tables.close(jid, expires)? {
+                self.touch(&tables, false);
+                break;
             }
         }
-        let initial = if row.down.binary_search(id).is_ok() { Standing::Offline } else { Standing::Sent };
-        if tables.standing(jid, id)?.unwrap_or(initial) != from {
-            return Ok(false);
-        }
-        self.touch(&tables, row.job.changes);
-        tables.put_standing(jid, id, to)?;
+        Ok(())
+    }
+
+    fn expire(&mut self, jid: &Jid, now: u64) -> Result<bool, StoreError> {
+        let Some((tables, row)) = jobs::find(&self.shared.days, jid)? else { return Ok(false) };
+        self.touch(&tables, true);
+        tables.expire(row, now)?;
         Ok(true)
     }
 
@@ -204,6 +233,15 @@ impl Commit<'_> {
         }
         Ok(())
     }
+}
+
+/// The fate of a write that nobody waits for.
+fn unheard(applied: Result<(), StoreError>) -> Settle {
+    Box::new(move |_| {
+        if let Err(error) = applied {
+            tracing::warn!(%error, "the ledger could not be written");
+        }
+    })
 }
 
 fn settle<T: 'static>(applied: Result<T, StoreError>, answer: Answer<T>) -> Settle {
