@@ -68,7 +68,9 @@ pub fn chunk(data: &Map) -> Result<Chunk, Vec<Fault>> {
 pub fn low(options: &Options, mut high: High, mut faults: Vec<Fault>) -> Result<Vec<Chunk>, Vec<Fault>> {
     faults.extend(extend::extend(&mut high));
     faults.extend(high::verify(&high));
-    faults.extend(requisite::distribute(&mut high, &options.disabled_requisites));
+    let is_later = !faults.is_empty();
+    let distributed = requisite::distribute(&mut high, &options.disabled_requisites);
+    faults.extend(distributed.into_iter().map(|fault| fault.later(is_later)));
     requisite::exclude(&mut high);
     if faults.is_empty() { Ok(chunks(&high)) } else { Err(faults) }
 }

@@ -45,6 +45,8 @@ pub enum Exclude {
     Id(String),
     /// All declarations of the SLS files that match this pattern.
     Sls(String),
+    /// The same, written as a word alone.
+    Word(String),
 }
 
 /// Everything under one ID.
@@ -164,6 +166,7 @@ impl High {
             let excludes = self.excludes.iter().map(|exclude| match exclude {
                 Exclude::Id(id) => Value::Map(Map::from_iter([("id", id.as_str())])),
                 Exclude::Sls(sls) => Value::Map(Map::from_iter([("sls", sls.as_str())])),
+                Exclude::Word(sls) => Value::from(sls.as_str()),
             });
             high.insert("__exclude__", Value::List(excludes.collect()));
         }

@@ -67,6 +67,8 @@ pub struct Fault {
     problem: Problem,
     /// Where, with the line and hints.
     pub diagnostic: Diagnostic,
+    /// True when an earlier pass had found faults already: a run that the reference refuses there tells only of those.
+    is_later: bool,
 }
 
 impl Fault {
@@ -74,18 +76,24 @@ impl Fault {
     pub(crate) fn new(problem: Problem, spot: &Spot) -> Self {
         let message = problem.to_string();
         let diagnostic = spot.diagnostic(message.lines().next().unwrap_or_default());
-        Self { problem, diagnostic }
+        Self { problem, diagnostic, is_later: false }
     }
 
     /// A problem whose place is told by another diagnostic (a template that does not render).
     pub(crate) fn explained(problem: Problem, diagnostic: Diagnostic) -> Self {
-        Self { problem, diagnostic }
+        Self { problem, diagnostic, is_later: false }
     }
 
     /// A problem of a call, not of a file.
     pub(crate) fn of_call(problem: Problem) -> Self {
         let diagnostic = Diagnostic::user(problem.to_string());
-        Self { problem, diagnostic }
+        Self { problem, diagnostic, is_later: false }
+    }
+
+    /// Marks it as found by a pass after one that had found faults.
+    pub(super) fn later(mut self, is_later: bool) -> Self {
+        self.is_later = is_later;
+        self
     }
 
     /// Adds the declaration it belongs to.
@@ -127,9 +135,13 @@ pub fn texts(faults: &[Fault]) -> Value {
     Value::List(faults.iter().map(|fault| Value::from(fault.text())).collect())
 }
 
+/// As [`texts`], of the passes up to the first that found faults: what a refused run returns.
+pub fn first_texts(faults: &[Fault]) -> Value {
+    Value::List(faults.iter().filter(|fault| !fault.is_later).map(|fault| Value::from(fault.text())).collect())
+}
+
 /// Everything that can be wrong with a tree. The wording is the reference's, because tools match on it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-
 pub(crate) enum Problem {
     #[error("No matching sls found for '{sls}' in env '{env}'")]
     NoSls { sls: String, env: String },
@@ -234,6 +246,10 @@ pub(crate) enum Problem {
     TopEmptyEnvironment,
     #[error("Malformed topfile (state declarations not formed as a list)")]
     TopNotList,
+    #[error("The top file of environment {env} is a {kind}, not a mapping of environments")]
+    TopNotMapping { env: String, kind: &'static str },
+    #[error("Environment {env} in the top file lists {item}, which is no SLS name")]
+    TopNoName { env: String, item: String },
     #[error("Improperly formatted top file matcher in saltenv {env}: {item} file")]
     TopMatcher { env: String, item: String },
     #[error("Environment {env} contains an empty sls index")]

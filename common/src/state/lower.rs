@@ -53,7 +53,7 @@ fn lower_state(declaration: &Declaration, state: &StateDeclaration, chunks: &mut
         let mut push = |draft: Draft, position: usize| {
             chunks.push(Unordered {
                 chunk: Chunk {
-                    state: state.state.clone(),
+                    state: draft.state.unwrap_or_else(|| state.state.clone()),
                     fun: function.to_owned(),
                     id: declaration.id.clone(),
                     name: draft.name.unwrap_or_else(|| declaration.id.clone()),
@@ -85,6 +85,8 @@ fn mark(argument: &Argument) -> Mark {
 /// What the arguments of a declaration say together.
 #[derive(Clone, Default)]
 struct Draft {
+    /// Set by entries of `names` only.
+    state: Option<String>,
     name: Option<String>,
     order: Option<Value>,
     data: Map,
@@ -116,7 +118,10 @@ impl Draft {
                 let Some((name, overrides)) = map.get_index(0) else { return draft };
                 draft.name = Some(str_(name));
                 for (key, value) in overrides.as_list().into_iter().flatten().filter_map(Value::as_map).flatten() {
-                    draft.set(key, value, Mark::default());
+                    match (key.as_str(), value) {
+                        (Some("state"), Value::Str(state)) => draft.state = Some(state.clone()),
+                        _ => draft.set(key, value, Mark::default()),
+                    }
                 }
             }
             name => draft.name = Some(str_(name)),

@@ -44,7 +44,7 @@ pub use chunk::{Chunk, Order, is_option, tag};
 pub use compile::{chunk, chunks, low, read, render, verify};
 pub use context::{Context, Matches, Options, TopMerging};
 pub use declaration::{Argument, Arguments, Body, Declaration, Exclude, High, Home, StateDeclaration};
-pub use fault::{Fault, Source, Spot, texts};
+pub use fault::{Fault, Source, Spot, first_texts, texts};
 pub use requisite::{InKeyword, Keyword};
 pub use result::{ChunkResult, Outcome, Report, no_states};
 pub use run::{ChunkRunner, Invocation, Job, Mode, RunOptions, Start, run};

@@ -44,6 +44,28 @@ pub enum Keyword {
     In(InKeyword),
 }
 
+/// What `use` leaves alone. All other requisites are taken over like arguments.
+const NOT_COPIED: &[&str] = &[
+    "name",
+    "names",
+    "require",
+    "watch",
+    "onfail",
+    "onfail_stop",
+    "onchanges",
+    "prereq",
+    "use",
+    "require_in",
+    "watch_in",
+    "onfail_in",
+    "onchanges_in",
+    "prereq_in",
+    "use_in",
+];
+
+/// How many entries of one list are repeated by those after them; longer lists start anew, so that they stay linear.
+const REPEATED: usize = 50;
+
 /// Requisites written at the state that is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum InKeyword {
@@ -123,7 +145,7 @@ pub(super) fn exclude(high: &mut High) {
             Exclude::Id(id) => {
                 high.declarations.shift_remove(id);
             }
-            Exclude::Sls(pattern) => high.declarations.retain(|_, declaration| {
+            Exclude::Sls(pattern) | Exclude::Word(pattern) => high.declarations.retain(|_, declaration| {
                 !declaration.home.sls.as_deref().is_some_and(|sls| glob::matches(pattern, sls))
             }),
         }
@@ -205,10 +227,16 @@ impl<'h> Pass<'h> {
                 for (state, name) in map {
                     let (state, name) = (str_(state), str_(name));
                     self.refuse_dots(keyword, &state, &name, origin);
-                    self.requisite(keyword, state.split('.').next().unwrap_or_default(), &name, origin);
+                    let state = state.split('.').next().unwrap_or_default();
+                    match keyword {
+                        // The other end of a `prereq` is told by lists only.
+                        Keyword::In(InKeyword::Prereq) => self.add_mirrored(InKeyword::Prereq, state, &name, origin),
+                        keyword => self.requisite(keyword, state, &name, origin),
+                    }
                 }
             }
             Value::List(items) => {
+                let mut meant: Vec<(String, String)> = Vec::new();
                 for item in items {
                     let (state, name) = match item {
                         Value::Map(map) => match map.get_index(0) {
@@ -220,14 +248,19 @@ impl<'h> Pass<'h> {
                             None => continue,
                         },
                     };
+                    if state == "sls" || meant.len() >= REPEATED {
+                        meant.clear();
+                    }
                     if state == "sls" {
-                        for (id, state) in self.members(&name) {
-                            self.requisite(keyword, &state, &id, origin);
-                        }
+                        meant.extend(self.members(&name));
                     } else {
                         // The dots stay: no declaration has such a state, and that is told too.
                         self.refuse_dots(keyword, &state, &name, origin);
-                        self.requisite(keyword, &state, &name, origin);
+                        meant.push((name, state));
+                    }
+                    // Each entry adds those before it once more, as trees see it in `show_lowstate`.
+                    for (name, state) in &meant {
+                        self.requisite(keyword, state, name, origin);
                     }
                 }
             }
@@ -259,11 +292,18 @@ impl<'h> Pass<'h> {
             .collect()
     }
 
+    /// The IDs that `name` stands for, of those that have this state.
+    fn declared(&self, name: &str, state: &str) -> Vec<String> {
+        let mut ids = self.names.find(self.high, name, state);
+        ids.retain(|id| self.high.declarations.get(id).is_some_and(|known| known.state(state).is_some()));
+        ids
+    }
+
     fn requisite(&mut self, keyword: Keyword, state: &str, name: &str, origin: Origin<'h>) {
         let here = (origin.declaration.id.as_str(), origin.state.state.as_str());
         match keyword {
             Keyword::Prereq => {
-                for id in self.names.find(self.high, name, state) {
+                for id in self.declared(name, state) {
                     self.add(&id, state, "prerequired", here, origin);
                 }
             }
@@ -273,7 +313,7 @@ impl<'h> Pass<'h> {
                 }
             }
             Keyword::In(InKeyword::Use) => {
-                for id in self.names.find(self.high, name, state) {
+                for id in self.declared(name, state) {
                     self.copy_arguments(here, (&id, state), origin);
                 }
             }
@@ -281,11 +321,16 @@ impl<'h> Pass<'h> {
                 if inner == InKeyword::Prereq {
                     self.add(here.0, here.1, "prerequired", (name, state), origin);
                 }
-                if let Some(word) = mirrored(inner) {
-                    self.add(name, state, word, here, origin);
-                }
+                self.add_mirrored(inner, state, name, origin);
             }
             _ => {}
+        }
+    }
+
+    /// Adds the keyword that a `…_in` becomes to the state that it names.
+    fn add_mirrored(&mut self, keyword: InKeyword, state: &str, name: &str, origin: Origin<'h>) {
+        if let Some(word) = mirrored(keyword) {
+            self.add(name, state, word, (&origin.declaration.id, &origin.state.state), origin);
         }
     }
 
@@ -328,9 +373,7 @@ impl<'h> Pass<'h> {
             .unwrap_or_default();
         let copied = source.items().iter().filter(|item| {
             item.value.as_map().is_some_and(|map| map.len() == 1)
-                && item.option().is_some_and(|(key, _)| {
-                    key != "name" && key != "names" && Keyword::parse(key).is_none() && !own.contains(&key)
-                })
+                && item.option().is_some_and(|(key, _)| !NOT_COPIED.contains(&key) && !own.contains(&key))
         });
         let copied: Vec<Argument> = copied.cloned().collect();
         self.additions_of(to.0, to.1, origin).extend(copied);

@@ -61,7 +61,12 @@ pub fn show_highstate(context: &Context) -> Shown {
         return Shown::refused(top.faults, 1);
     }
     let (high, faults) = render(context, &top.matches);
-    if faults.is_empty() { Shown::value(high.to_value()) } else { Shown::refused(faults, 1) }
+    if !faults.is_empty() {
+        return Shown::refused(faults, 1);
+    }
+    // The reference takes high data without declarations, or with exclusions, for a failed run.
+    let retcode = if high.declarations.is_empty() || !high.excludes.is_empty() { 2 } else { 0 };
+    Shown { outcome: Outcome::with_status(high.to_value(), retcode), faults: Vec::new() }
 }
 
 /// `state.show_lowstate`: the chunks of the top file. Its refusals leave no exit status, as in the reference.
@@ -94,8 +99,8 @@ pub fn show_low_sls(context: &Context, mods: &[String]) -> Shown {
     Shown::value(Value::List(chunks(&high).iter().map(super::Chunk::to_value).collect()))
 }
 
-/// `state.show_states`: the SLS files that the top file leads to, in run order, each once.
-pub fn show_states(context: &Context, sorted: bool) -> Shown {
+/// `state.show_states`: the SLS files that the top file leads to, each once, in run order or by name.
+pub fn show_states(context: &Context, in_run_order: bool) -> Shown {
     let top = top(context);
     if !top.faults.is_empty() {
         return Shown::refused(top.faults, 0);
@@ -103,11 +108,11 @@ pub fn show_states(context: &Context, sorted: bool) -> Shown {
     let (high, faults) = render(context, &top.matches);
     let chunks = match low(&context.options, high, faults) {
         Ok(chunks) => chunks,
-        Err(faults) => return Shown::refused(faults, 0),
+        Err(faults) => return Shown::refused(faults, 1),
     };
     let mut names: indexmap::IndexSet<String> =
         chunks.iter().filter_map(|chunk| chunk.sls.as_deref()).map(str::to_owned).collect();
-    if sorted {
+    if !in_run_order {
         names.sort();
     }
     Shown::value(Value::List(names.into_iter().map(Value::from).collect()))
@@ -134,7 +139,8 @@ pub fn sls_id(context: &Context, id: &str, mods: &[String]) -> Result<Vec<super:
 /// `state.sls_exists`: true if all of the SLS files are there.
 pub fn sls_exists(context: &Context, mods: &[String]) -> Shown {
     let (_, faults) = render(context, &matches_of(context, mods));
-    Shown { faults: Vec::new(), ..Shown::value(faults.is_empty()) }
+    let retcode = i32::from(!faults.is_empty());
+    Shown { outcome: Outcome::with_status(faults.is_empty(), retcode), faults: Vec::new() }
 }
 
 /// `state.id_exists`: true if all of the IDs are declared by the SLS files (or what these include).

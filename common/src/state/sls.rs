@@ -157,7 +157,7 @@ pub(super) fn split(data: Map, marks: &Marks, source: &Arc<Source>, home: &Home)
 /// An entry of `exclude:`: text names an SLS; mappings say `id` or `sls`; anything else excludes nothing.
 pub(super) fn exclude(item: Value) -> Option<Exclude> {
     match item {
-        Value::Str(sls) => Some(Exclude::Sls(sls)),
+        Value::Str(sls) => Some(Exclude::Word(sls)),
         Value::Map(map) if map.len() == 1 => match (map.get("id"), map.get("sls")) {
             (Some(Value::Str(id)), _) => Some(Exclude::Id(id.clone())),
             (_, Some(Value::Str(sls))) => Some(Exclude::Sls(sls.clone())),

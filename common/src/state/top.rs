@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 
 use super::context::{Context, Matches, TopMerging};
-use super::fault::{Fault, Problem};
-use super::sls::{render, render_file};
+use super::fault::{Fault, Problem, Spot};
+use super::sls::{Rendered, render, render_file};
 use crate::target::top::Minion;
 use crate::value::python::str_;
 use crate::value::{Map, Value};
@@ -35,7 +35,10 @@ pub fn top(context: &Context) -> Top {
         result.faults.push(Fault::of_call(Problem::NoDefaultTop));
         return result;
     }
-    let tops = read(context, &mut result.warnings);
+    let tops = read(context, &mut result);
+    if !result.faults.is_empty() {
+        return result;
+    }
     let sections = match merge(tops, options.top_merging, &options.default_top) {
         Ok(sections) => sections,
         Err(problem) => {
@@ -51,8 +54,9 @@ pub fn top(context: &Context) -> Top {
 }
 
 /// The top files of all environments that are asked, with what they include.
-fn read(context: &Context, warnings: &mut Vec<Fault>) -> Tops {
+fn read(context: &Context, result: &mut Top) -> Tops {
     let options = &context.options;
+    let Top { faults, warnings, .. } = result;
     let envs: Vec<String> = match options.saltenv.as_ref().or(options.state_top_saltenv.as_ref()) {
         Some(only) => vec![only.clone()],
         None => match context.tree.environments() {
@@ -67,8 +71,12 @@ fn read(context: &Context, warnings: &mut Vec<Fault>) -> Tops {
     for env in envs {
         let mut files = Vec::new();
         match render_file(context, &env, None, &options.state_top, &[]) {
-            Ok(Some(rendered)) => files.extend(as_top(rendered.value)),
-            Ok(None) => {}
+            Ok(Some(Rendered { value: Value::Map(top), .. })) => files.push(top),
+            Ok(Some(Rendered { value, source, .. })) if value.truthy() => {
+                let problem = Problem::TopNotMapping { env: env.clone(), kind: value.kind() };
+                faults.push(Fault::new(problem, &Spot::nowhere(&source.name)));
+            }
+            Ok(_) => {}
             Err(fault) => warnings.push(fault),
         }
         let mut seen = HashSet::new();
@@ -211,7 +219,10 @@ fn verify(sections: &Sections, faults: &mut Vec<Fault>) {
                     Value::Str(sls) if sls.is_empty() => {
                         faults.push(Fault::of_call(Problem::TopEmptySls { env: env.clone() }));
                     }
-                    _ => {}
+                    Value::Str(_) => {}
+                    other => {
+                        faults.push(Fault::of_call(Problem::TopNoName { env: env.clone(), item: str_(other) }));
+                    }
                 }
             }
         }

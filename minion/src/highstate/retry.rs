@@ -49,9 +49,29 @@ impl Retry {
         (Some(retry), warnings)
     }
 
+    /// What a dry run says of it.
+    pub fn announcement(&self) -> String {
+        format!(
+            "The state would be retried every {} seconds (with a splay of up to {} seconds) a maximum of {} times or until a result of {} is returned",
+            self.interval,
+            self.splay,
+            self.attempts,
+            result_word(self.until)
+        )
+    }
+
     /// The pause before the next call; `random` is any number.
     pub fn pause(&self, random: u64) -> Duration {
         Duration::from_secs(self.interval + if self.splay > 0 { random % (self.splay + 1) } else { 0 })
+    }
+}
+
+/// A chunk's result as texts name it.
+pub fn result_word(result: Option<bool>) -> &'static str {
+    match result {
+        Some(true) => "True",
+        Some(false) => "False",
+        None => "None",
     }
 }
 

@@ -10,7 +10,7 @@ use fleet_common::state::{Chunk, ChunkResult, ChunkRunner, Invocation, Mode, Out
 use fleet_common::value::{Map, Value};
 
 use super::guards::{Guard, check_failed, guarded};
-use super::retry::Retry;
+use super::retry::{Retry, result_word};
 use crate::cx::Act;
 use crate::states::{AnyState, Run, RunNotes, STATES, StateFunction, StateResult, States, bind};
 
@@ -181,10 +181,11 @@ impl<'a> MinionRunner<'a> {
 
     fn with_retries(&self, invocation: &Invocation<'_>, function: &StateFunction, state: &dyn AnyState) -> Outcome {
         let (retry, warnings) = invocation.chunk.get("retry").map_or((None, Vec::new()), Retry::parse);
-        // What would change will not change by waiting.
-        let retry = retry.filter(|_| invocation.mode == Mode::Real);
         let mut outcome = self.once(invocation, function, state);
-        if let Some(retry) = retry {
+        // What would change will not change by waiting: a dry run only says how it would be tried.
+        if let (Some(retry), Mode::Dry) = (&retry, invocation.mode) {
+            outcome.comment = format!("{}  {}", outcome.comment, retry.announcement());
+        } else if let Some(retry) = retry {
             let mut told = String::new();
             let mut changes = outcome.changes.clone();
             while outcome.result != retry.until && outcome.attempts < retry.attempts {
@@ -206,11 +207,7 @@ impl<'a> MinionRunner<'a> {
 
 /// What the comment says of a call that is followed by another.
 fn attempt(number: u32, outcome: &Outcome) -> String {
-    let result = match outcome.result {
-        Some(true) => "True",
-        Some(false) => "False",
-        None => "None",
-    };
+    let result = result_word(outcome.result);
     format!(
         "Attempt {number}: Returned a result of \"{result}\", with the following comment: \"{}\"\n",
         outcome.comment

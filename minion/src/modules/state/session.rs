@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fleet_common::call::{CallResult, Facts, Outcome};
 use fleet_common::files::FileSource;
 use fleet_common::state::show::sls_names;
-use fleet_common::state::{Chunk, Context, Exclude, Fault, High, Options, RunOptions, low, run, texts};
+use fleet_common::state::{Chunk, Context, Exclude, Fault, High, Options, RunOptions, first_texts, low, run};
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Act, Look};
@@ -75,7 +75,7 @@ pub fn run_states(
 /// The texts of faults as the return, the faults themselves as diagnostics.
 pub fn failed(faults: &[Fault]) -> Outcome {
     let diagnostics = faults.iter().map(|fault| fault.diagnostic.clone()).collect();
-    Outcome { value: texts(faults), retcode: 1, diagnostics }
+    Outcome { value: first_texts(faults), retcode: 1, diagnostics }
 }
 
 /// Runs chunks and shapes the return.

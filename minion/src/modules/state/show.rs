@@ -32,7 +32,7 @@ args! {
 args! {
     /// Arguments of `state.show_states`.
     pub struct States {
-        /// In alphabetical instead of run order.
+        /// In run order; else by name.
         sorted: bool = true,
         /// Environment of the states.
         saltenv: Option<String> = None,
