@@ -1,5 +1,6 @@
 //! From a request for a job to its publication: target, id, store, seal, send.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -274,8 +275,8 @@ impl Subject for Known<'_> {
     fn id(&self) -> &str {
         self.id.as_str()
     }
-    fn grains(&self) -> Option<&Map> {
-        self.grains
+    fn grains(&self, _: Option<&[Value]>) -> Option<Cow<'_, Map>> {
+        self.grains.map(Cow::Borrowed)
     }
     fn pillar(&self) -> Option<&Map> {
         self.pillar

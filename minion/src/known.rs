@@ -1,12 +1,13 @@
 //! What the minion knows of itself: id, grains, pillar, options. Read by target matching and by every call.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use fleet_common::digest;
 use fleet_common::ids::MinionId;
 use fleet_common::proto::decode::encode;
 use fleet_common::target::Subject;
-use fleet_common::value::Map;
+use fleet_common::value::{Map, Value};
 
 /// Collects the grains.
 pub type CollectGrains = Box<dyn Fn() -> Map + Send + Sync>;
@@ -82,8 +83,8 @@ impl Subject for Snapshot {
     fn id(&self) -> &str {
         self.id.as_str()
     }
-    fn grains(&self) -> Option<&Map> {
-        Some(&self.grains)
+    fn grains(&self, _: Option<&[Value]>) -> Option<Cow<'_, Map>> {
+        Some(Cow::Borrowed(&self.grains))
     }
     fn pillar(&self) -> Option<&Map> {
         self.pillar.as_deref()

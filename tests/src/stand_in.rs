@@ -1,5 +1,6 @@
 //! Stand-ins for minions: real sessions and publications over real sockets, with functions that a test gives.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -175,8 +176,8 @@ impl Subject for Figure {
     fn id(&self) -> &str {
         self.id.as_str()
     }
-    fn grains(&self) -> Option<&Map> {
-        Some(&self.grains)
+    fn grains(&self, _: Option<&[Value]>) -> Option<Cow<'_, Map>> {
+        Some(Cow::Borrowed(&self.grains))
     }
     fn pillar(&self) -> Option<&Map> {
         None

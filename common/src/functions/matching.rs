@@ -1,5 +1,7 @@
 //! `match.*`: whether a target expression means this minion.
 
+use std::borrow::Cow;
+
 use super::filter::{self, Around};
 use crate::args;
 use crate::call::{Arguments, CallResult, Code, Facts, Function, Module, PureModule};
@@ -151,8 +153,8 @@ impl Subject for Minion {
     fn id(&self) -> &str {
         &self.id
     }
-    fn grains(&self) -> Option<&Map> {
-        Some(&self.grains)
+    fn grains(&self, _: Option<&[Value]>) -> Option<Cow<'_, Map>> {
+        Some(Cow::Borrowed(&self.grains))
     }
     fn pillar(&self) -> Option<&Map> {
         Some(&self.pillar)

@@ -30,6 +30,8 @@ pub enum TargetKind {
     Ipcidr,
     /// A named group of the master's configuration.
     Nodegroup,
+    /// Data kept on the minion; there is no such store, so it means nobody.
+    Data,
     /// A boolean expression of the others.
     Compound,
 }
@@ -47,14 +49,14 @@ const KINDS: &[(&str, TargetKind)] = &[
     ("nodegroup", TargetKind::Nodegroup),
     ("compound", TargetKind::Compound),
     ("ipcidr", TargetKind::Ipcidr),
+    ("data", TargetKind::Data),
 ];
 
 impl TargetKind {
     /// The kind of that name.
     pub fn named(word: &str) -> Result<Self, Diagnostic> {
         if word == "range" {
-            return Err(Diagnostic::user("targets of the kind 'range' are not supported: they need a range server")
-                .help("hosts in a row: 'web[01:20]' as a compound target"));
+            return Err(crate::target::no_range());
         }
         let found = KINDS.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind);
         found.ok_or_else(|| {

@@ -7,11 +7,12 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::OnceLock;
 
 use super::glob;
 use super::pcre::Pcre;
-use crate::value::path::traverse_map;
+use crate::value::path::{keys_of, traverse_map};
 use crate::value::{Map, Value, python};
 
 /// Steps after which data counts as not matching: expressions of many `*:` over deep data.
@@ -36,6 +37,8 @@ pub struct DataPattern {
     expr: String,
     delimiter: String,
     style: Style,
+    /// The top keys it may look at; `None` for all.
+    keys: Option<Vec<Value>>,
     /// What the rest of the expression from an offset is as a value; made when first needed.
     leaves: HashMap<usize, OnceLock<Leaf>>,
 }
@@ -60,13 +63,25 @@ impl DataPattern {
         };
         let offsets = behind(delimiter).into_iter().chain(behind(":")).chain([0]);
         let leaves = offsets.map(|offset| (offset, OnceLock::new())).collect();
-        Some(Self { expr: expr.to_owned(), delimiter: delimiter.to_owned(), style, leaves })
+        let first = expr.split(delimiter).next().unwrap_or(expr);
+        let keys = (first != "*").then(|| keys_of(first));
+        Some(Self { expr: expr.to_owned(), delimiter: delimiter.to_owned(), style, keys, leaves })
     }
 
     /// True if nothing that may be the value is a regular expression although it should be one.
     pub fn is_broken(&self) -> bool {
         let mut starts = self.expr.match_indices(&self.delimiter).map(|(at, _)| at + self.delimiter.len());
         self.style == Style::Pcre && starts.all(|start| matches!(self.leaf(start), Some(Leaf::Broken)))
+    }
+
+    /// The top keys it may look at; `None` for all.
+    pub fn keys(&self) -> Option<&[Value]> {
+        self.keys.as_deref()
+    }
+
+    /// How it compares, and what separates the parts of a path.
+    pub fn form(&self) -> (Style, &str) {
+        (self.style, &self.delimiter)
     }
 
     /// True if the data has it.
@@ -173,6 +188,12 @@ fn lowered(value: &Value) -> Cow<'_, str> {
         }
         Value::Str(text) => Cow::Owned(text.to_lowercase()),
         other => Cow::Owned(python::str_(other).to_lowercase()),
+    }
+}
+
+impl fmt::Display for DataPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.expr)
     }
 }
 

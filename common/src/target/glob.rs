@@ -40,7 +40,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// The pattern behind its first element, if that element matches the character.
-fn one(pattern: &str, c: char) -> Option<&str> {
+pub(super) fn one(pattern: &str, c: char) -> Option<&str> {
     let first = pattern.chars().next()?;
     let rest = &pattern[first.len_utf8()..];
     match first {
@@ -54,7 +54,7 @@ fn one(pattern: &str, c: char) -> Option<&str> {
 }
 
 /// Splits `abc]rest` into members and rest; a `]` in first place is a member.
-fn class(pattern: &str) -> Option<(&str, &str)> {
+pub(super) fn class(pattern: &str) -> Option<(&str, &str)> {
     let skip = usize::from(pattern.starts_with('!'));
     let skip = skip + usize::from(pattern[skip..].starts_with(']'));
     let end = skip + pattern[skip..].find(']')?;

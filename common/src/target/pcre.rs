@@ -35,6 +35,7 @@ impl PcreError {
 /// A compiled pattern.
 #[derive(Debug, Clone)]
 pub struct Pcre {
+    pattern: String,
     regex: Regex,
 }
 
@@ -50,13 +51,19 @@ impl Pcre {
             .delegate_size_limit(MAX_COMPILED)
             .delegate_dfa_size_limit(MAX_COMPILED)
             .build()
-            .map(|regex| Self { regex })
+            .map(|regex| Self { pattern: pattern.to_owned(), regex })
             .map_err(|error| PcreError::new(error.to_string(), 0))
     }
 
     /// True if the text begins with a match. A pattern that would take too long on this text does not match it.
     pub fn matches(&self, text: &str) -> bool {
         self.regex.is_match(text).unwrap_or(false)
+    }
+}
+
+impl std::fmt::Display for Pcre {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.pattern)
     }
 }
 

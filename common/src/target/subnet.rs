@@ -1,5 +1,6 @@
 //! IPv4 and IPv6 addresses and networks, matched against the grains `ipv4` and `ipv6`.
 
+use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -30,17 +31,28 @@ impl Subnet {
         (net.trunc() == net).then_some(Self { net })
     }
 
+    /// The grain it asks.
+    pub fn key(&self) -> &'static str {
+        if matches!(self.net, IpNet::V4(_)) { "ipv4" } else { "ipv6" }
+    }
+
     /// True if one of the addresses in the grains lies in it.
     pub fn contains_any(&self, grains: &Map) -> bool {
         let inside = |value: &Value| {
             let address = value.as_str().and_then(|text| text.parse::<IpAddr>().ok());
             address.is_some_and(|address| self.net.contains(&address))
         };
-        match grains.get(if matches!(self.net, IpNet::V4(_)) { "ipv4" } else { "ipv6" }) {
+        match grains.get(self.key()) {
             Some(Value::List(addresses)) => addresses.iter().any(inside),
             Some(address) => inside(address),
             None => false,
         }
+    }
+}
+
+impl fmt::Display for Subnet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.net.fmt(f)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Targets of top files, of states and pillar alike.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Matcher, Subject};
@@ -39,8 +40,8 @@ impl Subject for Minion {
     fn id(&self) -> &str {
         &self.id
     }
-    fn grains(&self) -> Option<&Map> {
-        Some(&self.grains)
+    fn grains(&self, _: Option<&[Value]>) -> Option<Cow<'_, Map>> {
+        Some(Cow::Borrowed(&self.grains))
     }
     fn pillar(&self) -> Option<&Map> {
         Some(&self.pillar)

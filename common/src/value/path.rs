@@ -25,6 +25,11 @@ pub fn traverse_map<'v>(map: &'v super::Map, path: &str, delimiter: &str) -> Opt
     rest.map_or(Some(found), |rest| traverse(found, rest, delimiter))
 }
 
+/// The keys of a mapping that the first part of a path may mean: its text, and what it spells when that is no text.
+pub fn keys_of(part: &str) -> Vec<Value> {
+    std::iter::once(Value::from(part)).chain(spelled(part)).collect()
+}
+
 fn step<'v>(data: &'v Value, part: &str) -> Option<&'v Value> {
     match data {
         Value::Map(map) => entry(map, part),
@@ -34,17 +39,21 @@ fn step<'v>(data: &'v Value, part: &str) -> Option<&'v Value> {
 }
 
 fn entry<'v>(map: &'v super::Map, part: &str) -> Option<&'v Value> {
-    map.get(part).or_else(|| match yaml::plain_scalar(part) {
-        // A key in quotes or between blanks is read as YAML reads it.
-        Some(Value::Str(_)) if part.starts_with(['\'', '"', ' ']) || part.ends_with(' ') => {
+    map.get(part).or_else(|| map.get_value(&spelled(part)?))
+}
+
+/// A key that is written otherwise: a number or truth value, or text in quotes or between blanks as YAML reads it.
+fn spelled(part: &str) -> Option<Value> {
+    match yaml::plain_scalar(part)? {
+        Value::Str(_) if part.starts_with(['\'', '"', ' ']) || part.ends_with(' ') => {
             let key = yaml::load(part, "key").ok()?.value;
-            key.as_str().filter(|key| *key != part).and_then(|key| map.get(key))
+            key.as_str().is_some_and(|key| key != part).then_some(key)
         }
         // `1_000` stays text, as on the command line.
-        Some(Value::Str(_) | Value::Null) | None => None,
-        Some(_) if part.contains('_') => None,
-        Some(key) => map.get_value(&key),
-    })
+        Value::Str(_) | Value::Null => None,
+        _ if part.contains('_') => None,
+        key => Some(key),
+    }
 }
 
 fn item<'v>(items: &'v [Value], part: &str) -> Option<&'v Value> {

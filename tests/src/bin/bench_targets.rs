@@ -1,5 +1,6 @@
 //! Measures target expressions over a fleet in memory: 50,000 minions with 60 grains each.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use fleet_common::proto::job::{Target, TargetKind};
@@ -19,8 +20,8 @@ impl Subject for Minion {
     fn id(&self) -> &str {
         &self.id
     }
-    fn grains(&self) -> Option<&Map> {
-        Some(&self.grains)
+    fn grains(&self, _: Option<&[Value]>) -> Option<Cow<'_, Map>> {
+        Some(Cow::Borrowed(&self.grains))
     }
     fn pillar(&self) -> Option<&Map> {
         None

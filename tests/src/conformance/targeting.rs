@@ -1,5 +1,6 @@
 //! Target expressions, each against every minion of the fleet beside the cases.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use fleet_common::diag::Diagnostic;
@@ -19,8 +20,8 @@ impl Subject for Minion<'_> {
     fn id(&self) -> &str {
         self.id
     }
-    fn grains(&self) -> Option<&Map> {
-        Some(self.grains)
+    fn grains(&self, _: Option<&[Value]>) -> Option<Cow<'_, Map>> {
+        Some(Cow::Borrowed(self.grains))
     }
     fn pillar(&self) -> Option<&Map> {
         Some(self.pillar)
@@ -30,7 +31,7 @@ impl Subject for Minion<'_> {
 /// Runs one case: the set of minions, or that the expression is refused.
 pub(super) fn run(case: &Case) -> Verdict {
     let Some(kind) = case.text("type") else { return Verdict::Fail("no type in the input".to_owned()) };
-    let Some(kind) = kind_named(kind) else { return Verdict::Unsupported(format!("targets of kind {kind}")) };
+    let Ok(kind) = TargetKind::named(kind) else { return Verdict::Unsupported(format!("targets of kind {kind}")) };
     let fleet = match fleet(case) {
         Ok(fleet) => fleet,
         Err(why) => return Verdict::Fail(why),
@@ -43,23 +44,6 @@ pub(super) fn run(case: &Case) -> Verdict {
     }
     let matcher = Matcher::parse(&target, groups);
     Verdict::of(judge(case, &fleet, &matcher))
-}
-
-fn kind_named(name: &str) -> Option<TargetKind> {
-    Some(match name {
-        "glob" => TargetKind::Glob,
-        "pcre" => TargetKind::Pcre,
-        "list" => TargetKind::List,
-        "grain" => TargetKind::Grain,
-        "grain_pcre" => TargetKind::GrainPcre,
-        "pillar" => TargetKind::Pillar,
-        "pillar_pcre" => TargetKind::PillarPcre,
-        "pillar_exact" => TargetKind::PillarExact,
-        "ipcidr" => TargetKind::Ipcidr,
-        "nodegroup" => TargetKind::Nodegroup,
-        "compound" => TargetKind::Compound,
-        _ => return None,
-    })
 }
 
 /// The expression as text; a list becomes what is typed for it.
