@@ -1,6 +1,7 @@
-//! Harness, conformance runner, swarm and benchmarks.
+//! Harness, conformance runner, lab and benchmarks.
 
 pub mod census;
 pub mod conformance;
 pub mod harness;
+pub mod lab;
 pub mod stand_in;

@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub use roots::Roots;
 pub use tree::{Tree, is_init};
 
+use crate::value::Map;
+
 /// What is known of a file without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileStat {
@@ -44,6 +46,10 @@ pub enum FileError {
 ///
 /// Blocking by design: templates and states run on blocking threads or in worker processes.
 pub trait FileSource: Send + Sync {
+    /// Settings of whoever serves the tree that say how it is read (`nodegroups`, `state_top`, ...), over the reader's own.
+    fn options(&self) -> Result<Map, FileError> {
+        Ok(Map::new())
+    }
     /// All environments.
     fn environments(&self) -> Result<Vec<String>, FileError>;
     /// All files of an environment, sorted; `prefix` limits to paths that start with it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fleet_common::files::{FileError, FileSource, FileStat};
 use fleet_common::proto::request::{Reply, Request};
+use fleet_common::value::Map;
 
 use super::{Asker, FetchError};
 
@@ -43,6 +44,13 @@ fn strange(path: &str) -> FileError {
 }
 
 impl<A: Asker> FileSource for RemoteFiles<A> {
+    fn options(&self) -> Result<Map, FileError> {
+        match self.ask("options", Request::Options {})? {
+            Reply::Options { options } => Ok(options),
+            _ => Err(strange("options")),
+        }
+    }
+
     fn environments(&self) -> Result<Vec<String>, FileError> {
         match self.ask("environments", Request::Environments {})? {
             Reply::Names { names } => Ok(names),

@@ -1,4 +1,5 @@
-//! `cargo suite`: format, lints, unit, integration and end-to-end tests, conformance and the demo, counted in one line.
+//! `cargo suite`: format, lints, unit, integration and end-to-end tests, conformance, the demo and a small lab, counted in
+//! one line.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,26 +8,28 @@ use std::time::Instant;
 
 use clap::Parser;
 use fleet_tests::conformance::{load, run_all};
+use fleet_tests::lab;
 
 /// Run all checks and tests of the project; the last line counts them.
 #[derive(Parser)]
 #[command(name = "suite", after_help = "Examples:\n  cargo suite\n  cargo suite -- --only tests")]
 struct Options {
-    /// Only one part: format, lints, tests, conformance or demo.
-    #[arg(long, value_parser = ["format", "lints", "tests", "conformance", "demo"])]
+    /// Only one part: format, lints, tests, conformance, demo or lab.
+    #[arg(long, value_parser = ["format", "lints", "tests", "conformance", "demo", "lab"])]
     only: Option<String>,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default();
-    let mut suite = Suite { workspace, passed: 0, failed: Vec::new(), skipped: Vec::new() };
-    let parts: [Part; 5] = [
+    let mut suite = Suite { workspace, passed: 0, failed: Vec::new(), skipped: Vec::new(), no_lab: false };
+    let parts: [Part; 6] = [
         ("format", Suite::format),
         ("lints", Suite::lints),
         ("tests", Suite::tests),
         ("conformance", Suite::conformance),
         ("demo", Suite::demo),
+        ("lab", Suite::lab),
     ];
     for (name, part) in parts {
         if options.only.as_deref().is_none_or(|only| only == name) {
@@ -47,6 +50,8 @@ struct Suite {
     passed: usize,
     failed: Vec<String>,
     skipped: Vec<String>,
+    /// This machine cannot hold a lab.
+    no_lab: bool,
 }
 
 impl Suite {
@@ -126,6 +131,22 @@ impl Suite {
         self.count("cargo demo", succeeded);
     }
 
+    /// Real hosts, where they can be had: without the rights for containers the lab says so and is skipped.
+    fn lab(&mut self) {
+        let output = self.cargo(&["lab", "--", "--small"]).stderr(Stdio::inherit()).output();
+        let Ok(output) = output else { return self.count("cargo lab -- --small", false) };
+        let text = String::from_utf8_lossy(&output.stdout);
+        print!("{text}");
+        if output.status.code() == Some(lab::CANNOT.into()) {
+            self.no_lab = true;
+            return;
+        }
+        let shown = text.lines().filter(|line| line.starts_with("ok ")).count();
+        self.passed += shown;
+        self.failed.extend(text.lines().filter(|line| line.starts_with("FAILED ")).map(str::to_owned));
+        self.count("cargo lab -- --small", output.status.success() && shown > 0);
+    }
+
     fn cargo(&self, args: &[&str]) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(args).current_dir(&self.workspace).stdin(Stdio::null());
@@ -149,6 +170,11 @@ impl Suite {
         }
         if rustix::process::geteuid().is_root() && !self.skipped.is_empty() {
             self.failed.push("nothing may be skipped for root".to_owned());
+        }
+        if self.no_lab {
+            let reason = "lab: containers and network namespaces cannot be had here".to_owned();
+            println!("skipped: {reason}");
+            self.skipped.push(reason);
         }
         for failure in &self.failed {
             println!("failed: {failure}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fleet_common::call::{CallResult, Facts, Outcome};
-use fleet_common::files::FileSource;
+use fleet_common::files::{FileError, FileSource};
 use fleet_common::state::show::sls_names;
 use fleet_common::state::{Chunk, Context, Exclude, Fault, High, Options, RunOptions, first_texts, low, run};
 use fleet_common::value::{Map, Value};
@@ -65,6 +65,10 @@ pub fn run_states(
             Ok(chunks) => run_chunks(act, wish, &chunks),
         }
     });
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => refused([format!("The master's settings of the state tree are not known: {error}")], 1),
+    };
     if lock.is_some() && outcome.retcode != 1 {
         sync_files(act);
     }
@@ -98,16 +102,22 @@ pub fn run_chunks(act: &Act, wish: &Wish, chunks: &[Chunk]) -> Outcome {
     Outcome { value: report.to_value(), retcode: report.retcode(), diagnostics: report.faults() }
 }
 
-/// Lets `with` compile: with the tree, facts and settings of this minion.
-pub fn with_context<T>(look: &Look, saltenv: Option<&str>, with: impl FnOnce(&Context<'_>) -> T) -> T {
+/// Lets `with` compile: with the tree, facts and settings of this minion. How the tree is laid out, its master says.
+pub fn with_context<T>(
+    look: &Look,
+    saltenv: Option<&str>,
+    with: impl FnOnce(&Context<'_>) -> T,
+) -> Result<T, FileError> {
     let files: Arc<dyn FileSource> = look.file_source();
-    let mut options = Options::from_opts(&look.opts());
+    let mut opts = (*look.opts()).clone();
+    opts.extend(files.options()?);
+    let mut options = Options::from_opts(&opts);
     if let Some(saltenv) = saltenv {
         options.saltenv = Some(saltenv.to_owned());
     }
     let renderer = look.renderer().clone();
     let context = Context::new(&renderer, &*files, Arc::new(look.clone()) as Arc<dyn Facts>, options);
-    with(&context)
+    Ok(with(&context))
 }
 
 /// The pillar of this run. Without a valid one nothing may run.

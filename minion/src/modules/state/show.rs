@@ -1,7 +1,7 @@
 //! `state.show_*`, `state.sls_exists`, `state.id_exists` and `state.running`: what a tree comes to, without running it.
 
 use fleet_common::args;
-use fleet_common::call::{Arguments, CallResult, Facts, Outcome};
+use fleet_common::call::{Arguments, CallError, CallResult, Facts, Outcome};
 use fleet_common::state::Context;
 use fleet_common::state::show::{self, Shown, sls_names};
 use fleet_common::value::{Map, Value};
@@ -88,7 +88,7 @@ fn shown(
         all.extend(overrides.clone());
         look.set_pillar(std::sync::Arc::new(all));
     }
-    let shown = with_context(look, saltenv, with);
+    let shown = with_context(look, saltenv, with).map_err(|error| CallError::Failed(error.to_string()))?;
     let diagnostics = shown.faults.into_iter().map(|fault| fault.diagnostic).collect();
     Ok(Outcome { diagnostics, ..shown.outcome })
 }

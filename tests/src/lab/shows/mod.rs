@@ -1,0 +1,21 @@
+//! What no scenario file can say: several hosts at once, a changed pillar, a master that dies, a network that is gone.
+
+mod faults;
+mod groups;
+
+use super::fault::Fault;
+use super::running::Lab;
+
+/// A show: its name, what it shows, and how.
+pub type Show = (&'static str, &'static str, fn(&mut Lab) -> Result<(), Fault>);
+
+/// All shows, in the order in which they run.
+pub const SHOWS: &[Show] = &[
+    (
+        "failing-template",
+        "a template that fails for one group stops that group only, before its first chunk",
+        groups::failing_template,
+    ),
+    ("network-gone", "a run whose host loses the network goes on and is reported afterwards", faults::network_gone),
+    ("master-killed", "a run whose master is killed goes on and is reported afterwards", faults::master_killed),
+];
