@@ -27,6 +27,7 @@ const OWNERS: &[(&str, &[&str])] = &[
 /// Folders of `common/src` that are pure: no runtime, file system, clock or environment.
 const PURE: &[&str] = &[
     "ids.rs",
+    "rules.rs",
     "value/",
     "proto/",
     "target/",

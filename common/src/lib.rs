@@ -20,6 +20,7 @@ pub mod pattern;
 pub mod pillar;
 pub mod proto;
 pub mod render;
+pub mod rules;
 pub mod secret;
 pub mod state;
 pub mod target;

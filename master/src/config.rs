@@ -9,6 +9,8 @@ use fleet_common::config::Settings;
 use fleet_common::diag::Diagnostic;
 use fleet_common::value::{Map, Value};
 
+use crate::acl::Access;
+
 /// Settings of a master and of the commands beside it.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -56,6 +58,8 @@ pub struct Config {
     pub state_top: String,
     /// The outputter when none is asked for (`output`).
     pub output: Option<String>,
+    /// Who may do what on the API (`publisher_acl`), and the record of it (`audit_log`).
+    pub access: Access,
     /// Everything as written, for `opts` in pillar templates; no secrets are in it.
     pub options: Map,
 }
@@ -80,6 +84,8 @@ impl Config {
         let hours: Option<Duration> = s.get("keep_jobs")?;
         let seconds: Option<Duration> = s.get("keep_jobs_seconds")?;
         let keep_jobs = seconds.or(hours.map(|hours| hours * 3600)).unwrap_or(Duration::from_secs(24 * 3600));
+        let nodegroups = s.or("nodegroups", Map::new())?;
+        let (access, mut warnings) = Access::take(s, &nodegroups)?;
         let config = Self {
             interface,
             publish_port: s.or("publish_port", 4505)?,
@@ -96,16 +102,17 @@ impl Config {
             file_roots: roots(s, "file_roots", "/srv/salt")?,
             pillar_roots: roots(s, "pillar_roots", "/srv/pillar")?,
             pillar_opts: s.or("pillar_opts", false)?,
-            nodegroups: s.or("nodegroups", Map::new())?,
+            nodegroups,
             timeout: s.or("timeout", Duration::from_secs(5))?,
             keep_jobs,
             keep_jobs_bytes: s.or("keep_jobs_bytes", 4 << 30)?,
             worker_threads: s.get("worker_threads")?,
             state_top: s.or("state_top", "top.sls".to_owned())?,
             output: s.get("output")?,
+            access,
             options: Map::new(),
         };
-        let warnings = settings.warnings();
+        warnings.extend(settings.warnings());
         Ok((Self { options: settings.raw().clone(), ..config }, warnings))
     }
 
@@ -175,6 +182,26 @@ mod tests {
         assert_eq!(config.file_roots["base"], [Path::new("/x/srv/salt")]);
         assert!(config.auto_accept && warnings.is_empty());
         assert_eq!(config.keep_jobs, Duration::from_secs(7200));
+    }
+
+    #[test]
+    fn ways_in_that_there_are_not_are_refused_by_name() {
+        for key in [
+            "external_auth:\n  pam:\n    larry: [test.*]",
+            "open_mode: True",
+            "peer:\n  '.*': ['.*']",
+            "file_recv: True",
+        ] {
+            let fault = Config::from_text(key, "/etc/salt/master").unwrap_err().to_string();
+            let name = key.split(':').next().unwrap();
+            assert!(
+                fault.starts_with("/etc/salt/master:1") && fault.contains(&format!("'{name}' is not supported")),
+                "{fault}"
+            );
+        }
+        assert!(Config::from_text("open_mode: False\nexternal_auth: {}\n", "m").is_ok());
+        let fault = Config::from_text("a: 1\npublisher_acl:\n  larry: ['@all']\n", "m").unwrap_err().to_string();
+        assert!(fault.contains("m:2") && fault.contains("larry"), "{fault}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use fleet_common::value::Map;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::acl::Audit;
 use crate::api::{self, Api, ApiSocket, SocketError};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -112,6 +113,8 @@ impl Master {
             options: seen_by_minions(config),
             clock,
         });
+        let acl = Arc::new(config.access.acl.clone());
+        let audit = Arc::new(Audit::new(config.access.audit_log.clone()));
         let desk = Desk {
             store: store.clone(),
             jobs,
@@ -121,10 +124,12 @@ impl Master {
             stream,
             jids,
             nodegroups: config.nodegroups.clone(),
+            acl: acl.clone(),
+            audit: audit.clone(),
             timeout: config.timeout,
             clock,
         };
-        let api = Arc::new(Api { desk, keys, minions, store, files, options: visible(&config.options) });
+        let api = Arc::new(Api { desk, acl, audit, keys, minions, store, files, options: visible(&config.options) });
         Ok(Self { parts, api, socket, listener: endpoints.listener, addresses: None })
     }
 

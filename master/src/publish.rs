@@ -19,7 +19,7 @@ use fleet_common::target::{Matcher, Subject};
 use fleet_common::transport::Publisher;
 use fleet_common::value::{Map, Value};
 
-use crate::acl::Caller;
+use crate::acl::{Acl, Audit, Caller, Entry, Outcome, Rights, shown};
 use crate::clock::Clock;
 use crate::jobs::{Active, Follow, FollowOptions, Jobs, Parts, Wait, initial};
 use crate::keys::Keys;
@@ -57,8 +57,13 @@ pub enum PublishError {
         most: usize,
     },
     /// The user may not do this.
-    #[error("user '{0}' may not run jobs on this master")]
-    Denied(String),
+    #[error("user '{user}' may not {what} on this master")]
+    Denied {
+        /// Who.
+        user: String,
+        /// What was asked.
+        what: String,
+    },
     /// It could not be stored, so it was not published.
     #[error("the job was not published: {0}")]
     Store(#[from] StoreError),
@@ -68,12 +73,21 @@ pub enum PublishError {
 }
 
 impl PublishError {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Denied { .. } => Outcome::Denied,
+            Self::NoTarget => Outcome::NoTarget,
+            Self::Store(_) | Self::Seal(_) => Outcome::Failed,
+            Self::Target(_) | Self::Function(_) | Self::TooLong { .. } => Outcome::Invalid,
+        }
+    }
+
     /// The status a command should end with.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Target(_) | Self::Function(_) | Self::TooLong { .. } => Exit::Usage,
             Self::NoTarget => Exit::NoTarget,
-            Self::Denied(_) => Exit::Denied,
+            Self::Denied { .. } => Exit::Denied,
             Self::Store(_) | Self::Seal(_) => Exit::Internal,
         }
     }
@@ -145,6 +159,10 @@ pub struct Desk {
     pub jids: JidMaker,
     /// Named groups.
     pub nodegroups: Map,
+    /// Who may do what.
+    pub acl: Arc<Acl>,
+    /// Who did what.
+    pub audit: Arc<Audit>,
     /// The wait for a first sign when the request does not say.
     pub timeout: Duration,
     /// The clocks.
@@ -152,10 +170,26 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Makes a job, publishes it and follows it.
+    /// Makes a job, publishes it and follows it. Every attempt stands in the audit log.
     pub async fn publish(&self, new: NewJob, caller: &Caller) -> Result<Follow, PublishError> {
-        if !caller.may_publish() {
-            return Err(PublishError::Denied(caller.name.clone()));
+        let (fun, args) = (new.fun.clone(), shown(&new.fun, &new.arg, &new.kwarg));
+        let target = format!("{:?} {}", new.target.kind, new.target.expr).to_lowercase();
+        let done = self.make(new, caller).await;
+        let outcome = match &done {
+            Ok(_) => Outcome::Published,
+            Err(error) => error.outcome(),
+        };
+        let job = done.as_ref().ok().map(Follow::job);
+        let (jid, count) = job.map_or((None, 0), |(jid, count)| (Some(jid), count));
+        self.audit.write(Entry::new(caller, &fun, &target, outcome).args(args).job(jid, count));
+        done
+    }
+
+    async fn make(&self, new: NewJob, caller: &Caller) -> Result<Follow, PublishError> {
+        let rights = self.acl.rights(caller);
+        let denied = |what: String| PublishError::Denied { user: caller.name.clone(), what };
+        if self.acl.forbids(caller, &new.fun) || !rights.may_call(&new.fun, &new.arg, &new.kwarg) {
+            return Err(denied(format!("run '{}' with these arguments", new.fun)));
         }
         fault::point("job.received");
         let fun: FunctionName = new.fun.parse()?;
@@ -163,7 +197,14 @@ impl Desk {
         if bytes > MOST_ARGUMENTS {
             return Err(PublishError::TooLong { bytes, most: MOST_ARGUMENTS });
         }
+        if rights.is_restricted() && self.matcher(&new.target)?.needs_pillar() {
+            // Who is matched would tell what is in others' pillar.
+            return Err(denied("target by pillar".to_owned()));
+        }
         let meant = self.resolve(&new.target).await?;
+        if let Some(id) = self.first_refused(&rights, &meant.ids, &new) {
+            return Err(denied(format!("run '{fun}' on '{id}'")));
+        }
         fault::point("job.resolved");
         let now = self.clock.wall();
         let down = self.minions.down(&meant.ids);
@@ -172,7 +213,8 @@ impl Desk {
             job: Job {
                 jid: self.jids.next(now),
                 target: on_the_wire(&new.target, &meant.ids),
-                ids: None,
+                // A minion may match a target that the master does not know it to match: rights went by these.
+                ids: rights.is_restricted().then(|| meant.ids.clone()),
                 changes: READ_ONLY.binary_search(&fun.as_str()).is_err(),
                 fun,
                 arg: new.arg,
@@ -235,8 +277,7 @@ impl Desk {
 
     /// Who is meant, among the accepted minions.
     pub async fn resolve(&self, target: &Target) -> Result<Meant, PublishError> {
-        let matcher =
-            Matcher::parse(target, &self.nodegroups).map_err(|fault| PublishError::Target(Box::new(fault)))?;
+        let matcher = self.matcher(target)?;
         let warnings = matcher.warnings().iter().map(ToString::to_string).collect();
         let mut meant = Meant { ids: Vec::new(), unknown_grains: 0, warnings };
         let (needs_grains, needs_pillar) = (matcher.needs_grains(), matcher.needs_pillar());
@@ -252,6 +293,22 @@ impl Desk {
             }
         }
         if meant.ids.is_empty() { Err(PublishError::NoTarget) } else { Ok(meant) }
+    }
+
+    fn matcher(&self, target: &Target) -> Result<Matcher, PublishError> {
+        Matcher::parse(target, &self.nodegroups).map_err(|fault| PublishError::Target(Box::new(fault)))
+    }
+
+    /// The first of the resolved minions that no rule allows the call on.
+    fn first_refused<'a>(&self, rights: &Rights<'_>, ids: &'a [MinionId], new: &NewJob) -> Option<&'a MinionId> {
+        if !rights.is_restricted() {
+            return None;
+        }
+        ids.iter().find(|id| {
+            let grains = if rights.needs_grains() { self.minions.grains(id) } else { None };
+            let known = Known { id, grains: grains.as_ref(), pillar: None };
+            !rights.may_call_on(&known, &new.fun, &new.arg, &new.kwarg)
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use fleet_common::config::Settings;
 use fleet_common::crypto::fingerprint::Fingerprint;
 use fleet_common::diag::Diagnostic;
 use fleet_common::ids::MinionId;
+use fleet_common::rules::CallRules;
 use fleet_common::transport::Address;
 use fleet_common::value::{Map, Value};
 
@@ -45,6 +46,8 @@ pub struct Config {
     pub first_wait: Duration,
     /// `recon_max`: bound of the longest wait.
     pub most_wait: Duration,
+    /// `minion_acl`: what a master may have this minion run; `None` for everything.
+    pub allowed: Option<CallRules>,
     /// `log_level`.
     pub log_level: String,
     /// `log_file`; stderr when not set.
@@ -99,6 +102,7 @@ impl Config {
             memory_limit: settings.or("worker_memory_limit", MEMORY_LIMIT)?,
             first_wait: millis(settings, "recon_default", 100)?,
             most_wait: millis(settings, "recon_max", 5000)?,
+            allowed: allowed(settings)?,
             log_level: settings.or("log_level", "warning".to_owned())?,
             log_file,
             log_json: settings.or("log_format", "text".to_owned())? == "json",
@@ -122,6 +126,17 @@ fn master(settings: &mut Settings) -> Result<String, Diagnostic> {
         Value::List(_) => Err(settings.fault("master", "more than one master is not supported yet", "name one master")),
         _ => Err(settings.fault("master", "must be a host name or an address", "master: salt.example.org")),
     }
+}
+
+/// The minion's own rules, which hold against its master, too. An empty list allows nothing.
+fn allowed(settings: &mut Settings) -> Result<Option<CallRules>, Diagnostic> {
+    // Read by every context of a call, which has no place to complain.
+    for key in ["disable_modules", "whitelist_modules"] {
+        settings.get::<Vec<String>>(key)?;
+    }
+    let Some(written) = settings.get::<Value>("minion_acl")? else { return Ok(None) };
+    let example = "- test.*\n- cmd.run:\n    args: [uptime]";
+    CallRules::parse(&written).map(Some).map_err(|why| settings.fault("minion_acl", why, example))
 }
 
 fn finger(settings: &mut Settings) -> Result<Option<Fingerprint>, Diagnostic> {

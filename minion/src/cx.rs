@@ -87,6 +87,23 @@ pub struct Parts {
     pub daemon: Arc<dyn Daemon>,
 }
 
+/// The functions that `disable_modules` and `whitelist_modules` leave; `None` for all.
+fn allowed(functions: &Functions, opts: &Map) -> Option<Functions> {
+    let names = |key: &str| -> Option<Vec<String>> {
+        match opts.get(key)? {
+            Value::List(names) => Some(names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()),
+            Value::Str(name) => Some(vec![name.clone()]),
+            _ => None,
+        }
+    };
+    let (disabled, only) = (names("disable_modules"), names("whitelist_modules").filter(|names| !names.is_empty()));
+    if disabled.as_ref().is_none_or(Vec::is_empty) && only.is_none() {
+        return None;
+    }
+    let is_in = |names: &Option<Vec<String>>, module: &str| names.iter().flatten().any(|name| name == module);
+    Some(functions.narrowed(|module| !is_in(&disabled, module) && (only.is_none() || is_in(&only, module))))
+}
+
 struct Inner {
     parts: Parts,
     grains: RwLock<Arc<Map>>,
@@ -114,8 +131,12 @@ impl Deref for Act {
 }
 
 impl Act {
-    /// The context of one call or run.
-    pub fn new(parts: Parts) -> Self {
+    /// The context of one call or run. It has no function of a module that the minion's owner switched off, whoever
+    /// asks: a master, a state, a template, `saltcall`.
+    pub fn new(mut parts: Parts) -> Self {
+        if let Some(allowed) = allowed(&parts.functions, &parts.opts) {
+            parts.functions = Arc::new(allowed);
+        }
         let grains = RwLock::new(parts.grains.clone());
         let pillar = RwLock::new(parts.pillar.clone());
         Self { look: Look { inner: Arc::new(Inner { parts, grains, pillar, environment: Environment::default() }) } }

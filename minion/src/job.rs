@@ -13,6 +13,7 @@ use fleet_common::proto::request::{Reply, Request};
 use fleet_common::proto::ret::{End, Return};
 use fleet_common::proto::worker::{Finished, Running, Start};
 use fleet_common::render::Renderer;
+use fleet_common::rules::CallRules;
 use fleet_common::value::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Directory of the configuration.
     pub config_dir: Option<PathBuf>,
+    /// What a master may have this minion run; `None` for everything.
+    pub allowed: Option<CallRules>,
 }
 
 /// What jobs need of the rest of the minion.
@@ -178,6 +181,11 @@ impl Inner {
                 return tracing::debug!(%jid, "the job was begun and is over");
             }
             return self.answer(&job, finished, End::Refused, started, Duration::ZERO).await;
+        }
+        if self.settings.allowed.as_ref().is_some_and(|rules| !rules.allow(job.fun.as_str(), &job.arg, &job.kwarg)) {
+            tracing::warn!(%jid, fun = %job.fun, user = job.user, "refused: minion_acl of this minion does not allow it");
+            let text = format!("'{}' with these arguments is not allowed by this minion's minion_acl", job.fun);
+            return self.answer(&job, refused(text), End::Refused, started, Duration::ZERO).await;
         }
         let begun = Begun {
             stream: origin.stream,

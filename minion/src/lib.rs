@@ -112,6 +112,7 @@ impl Minion {
             program,
             cache_dir: config.cache_dir.clone(),
             config_dir: Some(config.config_dir.clone()),
+            allowed: config.allowed.clone(),
         };
         let around = job::Surroundings {
             functions,

@@ -4,7 +4,6 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use fleet_common::channel::request::{Client, ClientConfig, open};
@@ -14,33 +13,13 @@ use fleet_common::proto::request::{KeyState, Reply, Request, Role};
 use fleet_common::proto::ret::{End, Return};
 use fleet_common::transport::{Address, Carrier, ConnectOptions, Connector, ConnectorOptions, ZmqConnector};
 use fleet_common::value::{Map, Value};
-use fleet_tests::harness::{Finished, Fleet, FleetOptions, program, skip, wait_until};
+use fleet_tests::harness::account::{as_nobody, may_change_account, open_commands, open_to_all};
+use fleet_tests::harness::{Fleet, FleetOptions, skip, wait_until};
 use serde_json::json;
 
 use super::one;
 
-const NOBODY: &str = "65534";
 const CANARY: &str = "canary-7f3a91c2";
-
-/// Runs a program as another account.
-fn as_nobody(program: &Path, args: &[&str]) -> Finished {
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]).arg(program).args(args);
-    Finished::of(command.env("NO_COLOR", "1"))
-}
-
-fn may_change_account(test: &str) -> bool {
-    let may = rustix::process::geteuid().is_root() && as_nobody(Path::new("/bin/true"), &[]).status == 0;
-    if !may {
-        skip(test, "another account can only be taken by root with setpriv");
-    }
-    may
-}
-
-/// Opens a fleet's directory to all accounts, as a real machine's `/etc` and `/run` are.
-fn open_to_all(dir: &Path) {
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
-}
 
 #[test]
 fn other_accounts_may_nothing() {
@@ -48,13 +27,7 @@ fn other_accounts_may_nothing() {
         return;
     }
     let fleet = one();
-    open_to_all(fleet.dir());
-    // The programs themselves may lie where others cannot look.
-    let bin = fleet.dir().join("bin");
-    fs::create_dir(&bin).unwrap();
-    for name in ["saltctl", "keyctl", "saltcall"] {
-        fs::copy(program(name), bin.join(name)).unwrap();
-    }
+    let bin = open_commands(&fleet);
     let config = fleet.master_config_dir();
     let config = config.to_str().unwrap();
     let mark = fleet.dir().join("mark");

@@ -4,6 +4,7 @@
 
 mod attack_master;
 mod attack_minion;
+mod attack_operator;
 mod attack_rights;
 mod faults;
 mod highstate;

@@ -1,6 +1,6 @@
 //! The functions a program has, by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ArgRow, CallError, Code, Effect, Facts, Function, Module};
 use crate::diag::nearest;
@@ -46,6 +46,8 @@ impl<R: ?Sized, W: ?Sized> Copy for Entry<R, W> {}
 pub struct Registry<R: ?Sized + 'static, W: ?Sized + 'static> {
     entries: BTreeMap<(&'static str, &'static str), Entry<R, W>>,
     docs: BTreeMap<&'static str, &'static str>,
+    /// Modules that are there but switched off.
+    off: BTreeSet<&'static str>,
 }
 
 impl<R: ?Sized, W: ?Sized> Registry<R, W> {
@@ -67,7 +69,18 @@ impl<R: ?Sized, W: ?Sized> Registry<R, W> {
                 assert!(former.is_none(), "{}.{} is declared twice", module.name, function.name);
             }
         }
-        Self { entries, docs }
+        Self { entries, docs, off: BTreeSet::new() }
+    }
+
+    /// The functions of those modules that `keep` names; of the others only their names are known.
+    #[must_use]
+    pub fn narrowed(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let off = self.docs.keys().copied().filter(|module| !keep(module)).chain(self.off.iter().copied()).collect();
+        Self {
+            entries: self.entries.iter().filter(|((m, _), _)| keep(m)).map(|(key, entry)| (*key, *entry)).collect(),
+            docs: self.docs.iter().filter(|(m, _)| keep(m)).map(|(name, doc)| (*name, *doc)).collect(),
+            off,
+        }
     }
 
     /// The function, or an error that names it and the nearest known one.
@@ -85,6 +98,11 @@ impl<R: ?Sized, W: ?Sized> Registry<R, W> {
     }
 
     fn unknown(&self, name: &str) -> CallError {
+        if let Some((module, _)) = name.split_once('.').filter(|(module, _)| self.off.contains(module)) {
+            return CallError::Invocation(format!(
+                "'{name}' is switched off: the module '{module}' is in disable_modules, or not in whitelist_modules"
+            ));
+        }
         let known: Vec<String> = self.names();
         let suggestion = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
         CallError::Unknown { function: name.to_owned(), suggestion }

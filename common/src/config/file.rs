@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::known;
@@ -131,6 +132,7 @@ impl Settings {
         let mut text = String::new();
         match std::fs::File::open(path) {
             Ok(file) => {
+                owned(&file, path).map_err(&at)?;
                 file.take(MAX_FILE + 1)
                     .read_to_string(&mut text)
                     .map_err(|error| at(format!("cannot be read: {error}")))?;
@@ -201,6 +203,28 @@ impl Settings {
     }
 }
 
+/// Whoever can change the configuration of a program that runs as root is root: such a file is not read.
+fn owned(file: &std::fs::File, path: &Path) -> Result<(), String> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let others = |facts: &std::fs::Metadata| facts.uid() != 0 || facts.mode() & 0o002 != 0;
+    let facts = file.metadata().map_err(|error| format!("cannot be read: {error}"))?;
+    if !facts.is_file() {
+        return Err("this is no regular file".to_owned());
+    }
+    if others(&facts) {
+        return Err(format!("another account can change it: chown root {0} and chmod o-w {0}", path.display()));
+    }
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    match std::fs::metadata(folder) {
+        Ok(facts) if others(&facts) => {
+            Err(format!("another account can replace it: chown root {0} and chmod o-w {0}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn described(value: &Value) -> String {
     match value {
         Value::Str(text) => format!("the text {:?}", text.chars().take(40).collect::<String>()),
@@ -246,6 +270,30 @@ fn glob_pattern(glob: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_others_can_change_is_not_read_as_root() {
+        use std::os::unix::fs::PermissionsExt;
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("minion");
+        std::fs::write(&path, "id: web1\n").unwrap();
+        let load = || Settings::load(&path, "minion.d/*.conf");
+        let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        assert!(load().is_ok());
+        mode(&path, 0o646);
+        assert!(load().unwrap_err().to_string().contains("another account can change it"));
+        mode(&path, 0o644);
+        std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+        assert!(load().is_err());
+        std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+        mode(dir.path(), 0o777);
+        assert!(load().unwrap_err().to_string().contains("another account can replace it"));
+        mode(dir.path(), 0o700);
+        assert!(load().is_ok());
+    }
 
     #[test]
     fn takes_values_and_warns_about_the_rest() {

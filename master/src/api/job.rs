@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Api;
 use super::body::Form;
 use super::jobs::stream;
-use crate::acl::Caller;
+use crate::acl::{Caller, Entry, Outcome};
 use crate::jobs::{Active, Attached, Follow, FollowOptions, Parts, Past, Wait, targets};
 use crate::store::{JobRow, StoreError};
 
@@ -115,7 +115,7 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Response {
     let form = Form::wanted(&headers);
-    match readable(&caller, &jid, form) {
+    match visible(&api, &caller, "jobs.lookup_jid", &jid, form).await {
         Ok(jid) => answer(form, &jid, api.view(&jid).await),
         Err(refusal) => *refusal,
     }
@@ -130,7 +130,7 @@ pub(super) async fn events(
     headers: HeaderMap,
 ) -> Response {
     let form = Form::wanted(&headers);
-    let jid = match readable(&caller, &jid, form) {
+    let jid = match visible(&api, &caller, "jobs.lookup_jid", &jid, form).await {
         Ok(jid) => jid,
         Err(refusal) => return *refusal,
     };
@@ -148,20 +148,27 @@ pub(super) async fn cancel(
     headers: HeaderMap,
 ) -> Response {
     let form = Form::wanted(&headers);
-    if !caller.may_publish() {
-        return form.refuse(StatusCode::FORBIDDEN, Exit::Denied, format!("user '{}' may not cancel jobs", caller.name));
-    }
-    match readable(&caller, &jid, form) {
-        Ok(jid) => answer(form, &jid, api.desk.cancel(&jid, &caller).await),
+    match visible(&api, &caller, "jobs.cancel", &jid, form).await {
+        Ok(jid) => {
+            api.audit.write(Entry::new(&caller, "jobs.cancel", jid.as_str(), Outcome::Started));
+            answer(form, &jid, api.desk.cancel(&jid, &caller).await)
+        }
         Err(refusal) => *refusal,
     }
 }
 
-fn readable(caller: &Caller, jid: &str, form: Form) -> Result<Jid, Box<Response>> {
-    if !caller.may_read() {
-        return Err(Box::new(form.refuse(StatusCode::FORBIDDEN, Exit::Denied, "not allowed")));
+/// The job's id, when the caller asked for the job itself or may use `right` on the jobs of others. For everybody else
+/// there is no such job.
+async fn visible(api: &Api, caller: &Caller, right: &str, jid: &str, form: Form) -> Result<Jid, Box<Response>> {
+    let jid: Jid =
+        jid.parse().map_err(|error| Box::new(form.refuse(StatusCode::BAD_REQUEST, Exit::Usage, format!("{error}"))))?;
+    if api.acl.rights(caller).may_use(right) {
+        return Ok(jid);
     }
-    jid.parse().map_err(|error| Box::new(form.refuse(StatusCode::BAD_REQUEST, Exit::Usage, format!("{error}"))))
+    match api.store.job(jid.clone()).await {
+        Ok(Some(row)) if row.job.user == caller.name => Ok(jid),
+        found => Err(Box::new(answer(form, &jid, found.map(|_| None::<()>)))),
+    }
 }
 
 fn answer<T: Serialize>(form: Form, jid: &Jid, found: Result<Option<T>, StoreError>) -> Response {

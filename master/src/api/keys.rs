@@ -7,12 +7,15 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use fleet_common::exit::Exit;
-use fleet_common::proto::api::KeyChange;
+use fleet_common::proto::api::{KeyAction, KeyChange};
 
 use super::Api;
 use super::body::{self, Form};
-use crate::acl::Caller;
+use crate::acl::{Caller, Entry, Outcome};
 use crate::keys::{Folder, KeyError, Keys};
+
+/// Keys that a line of the audit log names.
+const NAMED: usize = 100;
 
 /// Lists keys by state.
 pub(super) async fn list(
@@ -20,7 +23,7 @@ pub(super) async fn list(
     ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
 ) -> Response {
-    act(&api, &caller, &headers, |keys| keys.list()).await
+    act(&api, &caller, &headers, "key.list_all", |keys| keys.list()).await
 }
 
 /// The text of one key, or null.
@@ -30,7 +33,7 @@ pub(super) async fn show(
     Path((folder, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    act(&api, &caller, &headers, move |keys| keys.read(Folder::parse(&folder)?, &name)).await
+    act(&api, &caller, &headers, "key.key_str", move |keys| keys.read(Folder::parse(&folder)?, &name)).await
 }
 
 /// Moves or deletes keys; answers with those that were changed.
@@ -47,9 +50,16 @@ pub(super) async fn change(
             return Form::wanted(&headers).refuse(StatusCode::BAD_REQUEST, Exit::Usage, message);
         }
     };
-    let user = caller.name.clone();
-    act(&api, &caller, &headers, move |keys| {
+    let verb = match change.action {
+        KeyAction::Accept => "key.accept",
+        KeyAction::Reject => "key.reject",
+        KeyAction::Delete => "key.delete",
+    };
+    let (user, audit, who) = (caller.name.clone(), api.audit.clone(), caller.clone());
+    act(&api, &caller, &headers, verb, move |keys| {
         let changed = keys.change(&change)?;
+        let names: Vec<&str> = changed.iter().map(|(_, name)| name.as_str()).take(NAMED).collect();
+        audit.write(Entry::new(&who, verb, &names.join(","), Outcome::Done).job(None, changed.len()));
         for (folder, key) in &changed {
             tracing::info!(user, action = ?change.action, folder = folder.name(), key, "key changed");
         }
@@ -63,11 +73,13 @@ async fn act<T: serde::Serialize + Send + 'static>(
     api: &Api,
     caller: &Caller,
     headers: &HeaderMap,
+    verb: &str,
     work: impl FnOnce(&Keys) -> Result<T, KeyError> + Send + 'static,
 ) -> Response {
     let form = Form::wanted(headers);
-    if !caller.may_change_keys() {
-        let message = format!("user '{}' may not manage keys on this master", caller.name);
+    if !api.acl.rights(caller).may_use(verb) {
+        api.audit.write(Entry::new(caller, verb, "", Outcome::Denied));
+        let message = format!("user '{}' may not use {verb} on this master", caller.name);
         return form.refuse(StatusCode::FORBIDDEN, Exit::Denied, message);
     }
     let keys = api.keys.clone();

@@ -29,8 +29,12 @@ pub(super) async fn list(
     headers: HeaderMap,
 ) -> Response {
     let form = Form::wanted(&headers);
-    if !caller.may_read() {
-        return form.refuse(StatusCode::FORBIDDEN, Exit::Denied, "not allowed");
+    if !api.acl.rights(&caller).may_use("manage.status") {
+        return form.refuse(
+            StatusCode::FORBIDDEN,
+            Exit::Denied,
+            format!("user '{}' may not list minions on this master", caller.name),
+        );
     }
     let (up, down) = api.keys.accepted().keys().cloned().partition(|id| api.minions.is_up(id));
     form.answer(StatusCode::OK, &Presence { up, down })

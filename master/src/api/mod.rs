@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use fleet_common::value::Map;
 
+use crate::acl::{Acl, Audit};
 use crate::fileserver::FileServer;
 use crate::keys::Keys;
 use crate::minions::Minions;
@@ -31,6 +32,10 @@ pub use socket::{ApiSocket, SocketError};
 pub struct Api {
     /// Makes jobs.
     pub desk: Desk,
+    /// Who may do what.
+    pub acl: Arc<Acl>,
+    /// Who did what.
+    pub audit: Arc<Audit>,
     /// Keys of minions.
     pub keys: Arc<Keys>,
     /// Who is connected.

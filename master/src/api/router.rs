@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use fleet_common::exit::Exit;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::Form;
 use super::{Api, ApiSocket, job, jobs, keys, minions, runners};
-use crate::acl::Caller;
+use crate::acl::{Caller, Entry, Outcome};
 
 /// Largest body of a request.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -30,7 +30,7 @@ pub async fn serve(api: Arc<Api>, socket: ApiSocket, stop: CancellationToken) {
         .route("/minions", get(minions::list))
         .route("/runners", post(runners::run))
         .layer(DefaultBodyLimit::max(LARGEST))
-        .layer(from_fn(admit))
+        .layer(from_fn_with_state(api.clone(), admit))
         .with_state(api);
     let service = router.into_make_service_with_connect_info::<Caller>();
     tokio::select! {
@@ -44,10 +44,18 @@ pub async fn serve(api: Arc<Api>, socket: ApiSocket, stop: CancellationToken) {
 }
 
 /// Refuses those who have no rights at all before anything they send is read: the socket is open to every account.
-async fn admit(ConnectInfo(caller): ConnectInfo<Caller>, request: Request, next: Next) -> Response {
-    if caller.has_rights() {
+async fn admit(
+    State(api): State<Arc<Api>>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if api.acl.rights(&caller).any() {
         return next.run(request).await;
     }
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    let path = path.get(..64).unwrap_or(path);
+    api.audit.write(Entry::new(&caller, method, path, Outcome::Denied));
     let message = format!("user '{}' may not use this master", caller.name);
     Form::wanted(request.headers()).refuse(StatusCode::FORBIDDEN, Exit::Denied, message)
 }

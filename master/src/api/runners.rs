@@ -6,14 +6,14 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use fleet_common::call::{Arguments, CallError, Code, Effect};
+use fleet_common::call::{Arguments, CallError, Code};
 use fleet_common::exit::Exit;
 use fleet_common::proto::api::{RunnerCall, RunnerReturn};
 use tokio::runtime::Handle;
 
 use super::Api;
 use super::body::{self, Form};
-use crate::acl::Caller;
+use crate::acl::{Caller, Entry, Outcome, shown};
 use crate::runners::{Context, find};
 
 /// Runs a runner on a thread of its own and answers when it is done.
@@ -32,14 +32,14 @@ pub(super) async fn run(
         Ok(function) => function,
         Err(error) => return form.refuse(StatusCode::NOT_FOUND, Exit::UnknownFunction, error.to_string()),
     };
-    let allowed = match function.effect() {
-        Effect::None => caller.may_read(),
-        Effect::Changes => caller.may_publish(),
-    };
-    if !allowed {
+    let args = shown(&call.fun, &call.arg, &call.kwarg);
+    let entry = |outcome| Entry::new(&caller, &call.fun, "", outcome).args(args.clone());
+    if !api.acl.rights(&caller).may_use(&call.fun) {
+        api.audit.write(entry(Outcome::Denied));
         let message = format!("user '{}' may not run '{}' on this master", caller.name, call.fun);
         return form.refuse(StatusCode::FORBIDDEN, Exit::Denied, message);
     }
+    api.audit.write(entry(Outcome::Started));
     tracing::info!(user = caller.name, fun = call.fun, "runner asked");
     let context = Context::new(api, caller, Handle::current());
     let arguments = Arguments { positional: call.arg, keyword: call.kwarg };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
@@ -18,6 +18,8 @@ use crate::acl::Caller;
 
 /// Most connections of root, and of every other user.
 const MOST: (usize, usize) = (1024, 64);
+/// How often is told that a user has too many.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// Why the socket can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,16 @@ pub struct ApiSocket {
     path: PathBuf,
     listener: UnixListener,
     counts: Counts,
+    /// When was told that somebody has too many connections.
+    told: Option<Instant>,
+}
+
+/// What the kernel says of a peer.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    uid: u32,
+    gid: u32,
+    pid: i32,
 }
 
 type Counts = Arc<Mutex<HashMap<u32, usize>>>;
@@ -60,7 +72,7 @@ impl ApiSocket {
         let listener = UnixListener::bind(&new).map_err(failed)?;
         std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o666)).map_err(failed)?;
         std::fs::rename(&new, path).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), listener, counts: Counts::default() })
+        Ok(Self { path: path.to_owned(), listener, counts: Counts::default(), told: None })
     }
 }
 
@@ -73,9 +85,9 @@ impl Drop for ApiSocket {
 
 impl Listener for ApiSocket {
     type Io = Counted;
-    type Addr = u32;
+    type Addr = Peer;
 
-    async fn accept(&mut self) -> (Counted, u32) {
+    async fn accept(&mut self) -> (Counted, Peer) {
         loop {
             let stream = match self.listener.accept().await {
                 Ok((stream, _)) => stream,
@@ -85,16 +97,25 @@ impl Listener for ApiSocket {
                     continue;
                 }
             };
-            let Ok(uid) = stream.peer_cred().map(|peer| peer.uid()) else { continue };
+            let Ok(peer) = stream.peer_cred() else { continue };
+            let uid = peer.uid();
             if let Some(place) = Place::take(&self.counts, uid) {
-                return (Counted { stream, _place: place }, uid);
+                return (
+                    Counted { stream, _place: place },
+                    Peer { uid, gid: peer.gid(), pid: peer.pid().unwrap_or(0) },
+                );
             }
-            tracing::warn!(uid, "too many connections to the API");
+            // Any account can cause these: they must not fill the disk.
+            if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                self.told = Some(Instant::now());
+                tracing::warn!(uid, "too many connections to the API; more may follow");
+            }
         }
     }
 
-    fn local_addr(&self) -> io::Result<u32> {
-        Ok(rustix::process::geteuid().as_raw())
+    fn local_addr(&self) -> io::Result<Peer> {
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        Ok(Peer { uid, gid, pid: 0 })
     }
 }
 
@@ -164,6 +185,7 @@ impl AsyncWrite for Counted {
 
 impl Connected<IncomingStream<'_, ApiSocket>> for Caller {
     fn connect_info(stream: IncomingStream<'_, ApiSocket>) -> Self {
-        Self::of(*stream.remote_addr())
+        let peer = stream.remote_addr();
+        Self::of(peer.uid, peer.gid, peer.pid)
     }
 }

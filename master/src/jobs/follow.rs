@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fleet_common::ids::MinionId;
+use fleet_common::ids::{Jid, MinionId};
 use fleet_common::proto::api::{JobEvent, Standing, Summary, TargetState};
 use fleet_common::proto::ret::Return;
 use tokio::time::Instant;
@@ -90,6 +90,11 @@ impl Attached {
 }
 
 impl Follow {
+    /// The job's id, and how many minions it is for.
+    pub fn job(&self) -> (&Jid, usize) {
+        (&self.job.job.jid, self.job.expected.len())
+    }
+
     /// Starts to follow a new job; call it before the job is published.
     pub fn new(job: Arc<Active>, options: FollowOptions, minions: Arc<Minions>) -> Self {
         let absent = job.down.clone();

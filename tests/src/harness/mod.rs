@@ -2,6 +2,7 @@
 //!
 //! Used by the demo, the end-to-end tests and the benchmarks. Everything started here is stopped on drop.
 
+pub mod account;
 mod fleet;
 mod machine;
 mod process;

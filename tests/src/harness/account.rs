@@ -1,0 +1,43 @@
+//! Programs run as another account of the machine.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Finished, Fleet, program, skip};
+
+/// An account without rights that every machine has.
+const NOBODY: &str = "65534";
+
+/// Runs a program as that account.
+pub fn as_nobody(program: &Path, args: &[&str]) -> Finished {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]).arg(program).args(args);
+    Finished::of(command.env("NO_COLOR", "1"))
+}
+
+/// True when other accounts can be taken here; else says that `test` is skipped.
+pub fn may_change_account(test: &str) -> bool {
+    let may = rustix::process::geteuid().is_root() && as_nobody(Path::new("/bin/true"), &[]).status == 0;
+    if !may {
+        skip(test, "another account can only be taken by root with setpriv");
+    }
+    may
+}
+
+/// Opens a fleet's directory to all accounts, as a real machine's `/etc` and `/run` are.
+pub fn open_to_all(dir: &Path) {
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("the fleet's directory is ours");
+}
+
+/// The commands where every account can start them: the programs themselves may lie where others cannot look.
+pub fn open_commands(fleet: &Fleet) -> PathBuf {
+    open_to_all(fleet.dir());
+    let bin = fleet.dir().join("bin");
+    fs::create_dir_all(&bin).expect("the fleet's directory is ours");
+    for name in ["saltctl", "keyctl", "saltcall"] {
+        fs::copy(program(name), bin.join(name)).expect("the programs are built");
+    }
+    bin
+}
