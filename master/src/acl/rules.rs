@@ -236,7 +236,7 @@ mod tests {
         fn id(&self) -> &str {
             self.0
         }
-        fn grains(&self) -> Option<&Map> {
+        fn grains(&self, _: Option<&[Value]>) -> Option<std::borrow::Cow<'_, Map>> {
             None
         }
         fn pillar(&self) -> Option<&Map> {
