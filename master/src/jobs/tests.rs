@@ -57,7 +57,10 @@ impl Scene {
         self.store.create_job(JobRow { job, target, expected, down, created: START, durable }).await.unwrap();
     }
 
+    /// How the targets stand on disk. Steps are queued for the one writer and not waited for; an empty note that is
+    /// waited for comes after all of them.
     async fn states(&self, number: u64) -> Vec<Standing> {
+        self.store.note(jid(number), Vec::new()).await.unwrap();
         let row = self.store.job(jid(number)).await.unwrap().unwrap();
         let noted = self.store.noted(jid(number)).await.unwrap();
         targets(&row, noted, &[]).into_iter().map(|target| target.state).collect()
@@ -89,7 +92,7 @@ async fn what_was_begun_is_never_sent_again_over_restarts_and_lost_journals() {
     scene.job(1, false).await;
     let jobs = Jobs::load(&scene.store).await.unwrap();
     jobs.beat(&id("a"), &[jid(1)], &[], START + 1);
-    scene.store.note(jid(1), Vec::new()).await.unwrap();
+    assert_eq!(scene.states(1).await, [Standing::Started, Standing::Offline]);
     drop(jobs);
     let jobs = Jobs::load(&scene.store).await.unwrap();
     // The minion comes back without its journal.
