@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use bytes::{Buf, Bytes, BytesMut};
 use fleet_common::exit::Exit;
 use fleet_common::ids::Jid;
-use fleet_common::proto::api::{ApiError, Cancelled, JobEvent, KeyChange, KeyList, NewJob, RunnerCall, RunnerReturn};
+use fleet_common::proto::api::{
+    ApiError, Cancelled, JobEvent, KeyChange, KeyList, NewJob, NewPreview, Preview, RunnerCall, RunnerReturn,
+};
 use fleet_common::proto::decode::{DecodeError, Limits, decode, encode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -105,6 +107,12 @@ impl Client {
     /// Moves or deletes keys; gives those that were changed.
     pub async fn change_keys(&mut self, change: &KeyChange) -> Result<Vec<(String, String)>, ClientError> {
         let response = self.send("POST", "/keys", encode(change)).await?;
+        whole(response).await
+    }
+
+    /// Whom a target means, without sending anything.
+    pub async fn preview(&mut self, wanted: &NewPreview) -> Result<Preview, ClientError> {
+        let response = self.send("POST", "/targets", encode(wanted)).await?;
         whole(response).await
     }
 

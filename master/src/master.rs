@@ -25,6 +25,7 @@ use crate::keys::{Directory, KeyError, KeyPolicy, Keys};
 use crate::minions::{JidMaker, Minions};
 use crate::pillar::{Pillars, visible};
 use crate::publish::{Desk, Stream};
+use crate::resolve::Resolver;
 use crate::returns::Returns;
 use crate::server::{self, Parts};
 use crate::store::{Store, StoreError, StoreOptions};
@@ -119,11 +120,15 @@ impl Master {
             store: store.clone(),
             jobs,
             minions: minions.clone(),
-            keys: keys.clone(),
-            pillars,
+            resolver: Resolver {
+                keys: keys.clone(),
+                minions: minions.clone(),
+                pillars,
+                store: store.clone(),
+                nodegroups: config.nodegroups.clone(),
+            },
             stream,
             jids,
-            nodegroups: config.nodegroups.clone(),
             acl: acl.clone(),
             audit: audit.clone(),
             timeout: config.timeout,

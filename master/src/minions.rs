@@ -16,6 +16,7 @@ use fleet_common::value::Map;
 use serde_bytes::ByteBuf;
 use tokio::sync::watch;
 
+use crate::grains::{Grains, Packer};
 use crate::store::{GrainsRow, Store, StoreError};
 
 /// How long an older session may take to answer a probe before a newer one takes its place.
@@ -72,18 +73,18 @@ impl Session {
     }
 }
 
-/// Grains as they are kept: encoded, because thousands of decoded trees cost ten times the memory.
-#[derive(Clone)]
-struct KnownGrains {
-    hash: [u8; 32],
-    bytes: Bytes,
-}
+/// The grains of all minions that told them.
+pub type AllGrains = HashMap<MinionId, Arc<Grains>>;
 
 #[derive(Default)]
 struct Inner {
     sessions: HashMap<MinionId, Arc<Session>>,
     calls: HashMap<MinionId, Arc<Session>>,
-    grains: HashMap<MinionId, KnownGrains>,
+    /// Shared with those who resolve a target right now.
+    grains: Arc<AllGrains>,
+    /// Digests of the grains.
+    hashes: HashMap<MinionId, [u8; 32]>,
+    packer: Packer,
 }
 
 /// All minions. One owner of every map keyed by minion: entries go with the session or with the key.
@@ -96,11 +97,12 @@ pub struct Minions {
 impl Minions {
     /// Reads what minions told before.
     pub async fn load(store: Store) -> Result<Self, StoreError> {
-        let mut inner = Inner::default();
-        for (id, row) in store.grains().await? {
-            let hash = row.hash.as_slice().try_into().unwrap_or([0; 32]);
-            inner.grains.insert(id, KnownGrains { hash, bytes: row.grains });
-        }
+        let load = |mut inner: Inner, id: MinionId, row: GrainsRow| {
+            let Ok(grains) = rmp_serde::from_slice::<Map>(&row.grains) else { return inner };
+            inner.put(id, row.hash.as_slice().try_into().unwrap_or([0; 32]), &grains);
+            inner
+        };
+        let inner = store.fold_grains(Inner::default(), load).await?;
         Ok(Self { inner: Mutex::new(inner), tokens: AtomicU64::new(1), store })
     }
 
@@ -171,8 +173,13 @@ impl Minions {
 
     /// What a minion told of itself.
     pub fn grains(&self, id: &MinionId) -> Option<Map> {
-        let bytes = self.lock().grains.get(id).map(|grains| grains.bytes.clone())?;
-        rmp_serde::from_slice(&bytes).ok()
+        let packed = self.lock().grains.get(id).cloned()?;
+        Some(packed.all())
+    }
+
+    /// What all minions told of themselves.
+    pub fn all_grains(&self) -> Arc<AllGrains> {
+        self.lock().grains.clone()
     }
 
     /// True when the minion told anything of itself.
@@ -182,7 +189,7 @@ impl Minions {
 
     /// True when what the minion told last has this digest.
     pub fn knows_grains(&self, id: &MinionId, hash: &[u8; 32]) -> bool {
-        self.lock().grains.get(id).is_some_and(|known| known.hash == *hash)
+        self.lock().hashes.get(id).is_some_and(|known| known == hash)
     }
 
     /// Keeps what a minion told of itself, under its digest: grains may change while a session lasts.
@@ -190,8 +197,7 @@ impl Minions {
         let bytes = Bytes::from(encode(grains));
         let sum = digest::of_bytes("sha256", &bytes).unwrap_or_default();
         let hash: [u8; 32] = sum.try_into().unwrap_or_default();
-        let before = self.lock().grains.insert(session.id.clone(), KnownGrains { hash, bytes: bytes.clone() });
-        if before.is_some_and(|before| before.hash == hash) {
+        if self.lock().put(session.id.clone(), hash, grains) == Some(hash) {
             return Ok(());
         }
         let row = GrainsRow { hash: ByteBuf::from(hash), at: now, grains: bytes };
@@ -200,7 +206,7 @@ impl Minions {
 
     /// Forgets a minion whose key is gone.
     pub async fn forget(&self, id: &MinionId) -> Result<(), StoreError> {
-        self.lock().grains.remove(id);
+        self.lock().forget(id);
         self.store.forget(id.clone()).await
     }
 
@@ -210,6 +216,18 @@ impl Minions {
 }
 
 impl Inner {
+    /// Keeps grains; gives the digest of those before.
+    fn put(&mut self, id: MinionId, hash: [u8; 32], grains: &Map) -> Option<[u8; 32]> {
+        let packed = Arc::new(self.packer.pack(grains));
+        Arc::make_mut(&mut self.grains).insert(id.clone(), packed);
+        self.hashes.insert(id, hash)
+    }
+
+    fn forget(&mut self, id: &MinionId) {
+        Arc::make_mut(&mut self.grains).remove(id);
+        self.hashes.remove(id);
+    }
+
     fn map(&mut self, role: Role) -> &mut HashMap<MinionId, Arc<Session>> {
         match role {
             Role::Minion => &mut self.sessions,

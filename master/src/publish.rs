@@ -1,30 +1,26 @@
 //! From a request for a job to its publication: target, id, store, seal, send.
 
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fleet_common::call::READ_ONLY;
 use fleet_common::channel::ChannelError;
 use fleet_common::channel::publish::Sealer;
-use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
 use fleet_common::fault;
 use fleet_common::ids::{FunctionName, Jid, MinionId};
 use fleet_common::proto::api::{Cancelled, NewJob};
 use fleet_common::proto::decode::encode;
-use fleet_common::proto::job::{Job, Publication, Target, TargetKind};
+use fleet_common::proto::job::{Job, Publication};
 use fleet_common::proto::request::StreamKeys;
-use fleet_common::target::{Matcher, Subject};
 use fleet_common::transport::Publisher;
 use fleet_common::value::{Map, Value};
 
 use crate::acl::{Acl, Audit, Caller, Entry, Outcome, Rights, shown};
 use crate::clock::Clock;
 use crate::jobs::{Active, Follow, FollowOptions, Jobs, Parts, Wait, initial};
-use crate::keys::Keys;
 use crate::minions::{JidMaker, Minions};
-use crate::pillar::Pillars;
+use crate::resolve::{Packed, ResolveError, Resolver};
 use crate::store::{JobRow, Store, StoreError};
 
 /// Arguments over this many bytes do not travel in the publication.
@@ -39,12 +35,12 @@ const SECRET: &[&str] = &["pillar"];
 /// Why a job was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// The target can't be read.
-    #[error("{0}")]
-    Target(Box<Diagnostic>),
-    /// Nobody is meant.
-    #[error("No minions matched the target. No command was sent, no jid was assigned.")]
-    NoTarget,
+    /// It can't be said whom the target means.
+    #[error(transparent)]
+    Target(#[from] ResolveError),
+    /// Nobody is meant; with what is to be told of the target.
+    #[error("No minions matched the target. No command was sent, no jid was assigned.{}", .0.iter().map(|note| format!("\n{note}")).collect::<String>())]
+    NoTarget(Vec<String>),
     /// The function's name is none.
     #[error("{0}")]
     Function(#[from] fleet_common::ids::IdError),
@@ -76,7 +72,7 @@ impl PublishError {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Denied { .. } => Outcome::Denied,
-            Self::NoTarget => Outcome::NoTarget,
+            Self::NoTarget(_) => Outcome::NoTarget,
             Self::Store(_) | Self::Seal(_) => Outcome::Failed,
             Self::Target(_) | Self::Function(_) | Self::TooLong { .. } => Outcome::Invalid,
         }
@@ -85,8 +81,9 @@ impl PublishError {
     /// The status a command should end with.
     pub fn exit(&self) -> Exit {
         match self {
+            Self::Target(ResolveError::Store(_)) => Exit::Internal,
             Self::Target(_) | Self::Function(_) | Self::TooLong { .. } => Exit::Usage,
-            Self::NoTarget => Exit::NoTarget,
+            Self::NoTarget(_) => Exit::NoTarget,
             Self::Denied { .. } => Exit::Denied,
             Self::Store(_) | Self::Seal(_) => Exit::Internal,
         }
@@ -149,16 +146,12 @@ pub struct Desk {
     pub jobs: Arc<Jobs>,
     /// Who is connected.
     pub minions: Arc<Minions>,
-    /// Who is accepted.
-    pub keys: Arc<Keys>,
-    /// Compiles pillar, for targets that ask it.
-    pub pillars: Arc<Pillars>,
+    /// Says whom a target means.
+    pub resolver: Resolver,
     /// Where publications go.
     pub stream: Arc<Stream>,
     /// Job ids.
     pub jids: JidMaker,
-    /// Named groups.
-    pub nodegroups: Map,
     /// Who may do what.
     pub acl: Arc<Acl>,
     /// Who did what.
@@ -197,14 +190,26 @@ impl Desk {
         if bytes > MOST_ARGUMENTS {
             return Err(PublishError::TooLong { bytes, most: MOST_ARGUMENTS });
         }
-        if rights.is_restricted() && self.matcher(&new.target)?.needs_pillar() {
-            // Who is matched would tell what is in others' pillar.
-            return Err(denied("target by pillar".to_owned()));
+        if rights.is_restricted() {
+            if self.resolver.needs_pillar(&new.target, &new.narrow)? {
+                // Who is matched would tell what is in others' pillar.
+                return Err(denied("target by pillar".to_owned()));
+            }
+            if new.narrow.state_of.is_some() && !rights.may_use("jobs.lookup_jid") {
+                return Err(denied("target by what became of a job".to_owned()));
+            }
         }
-        let meant = self.resolve(&new.target).await?;
+        let meant = self.resolver.resolve(&new.target, &new.narrow, false).await?;
+        if meant.ids.is_empty() {
+            return Err(PublishError::NoTarget(meant.notes()));
+        }
         if let Some(id) = self.first_refused(&rights, &meant.ids, &new) {
             return Err(denied(format!("run '{fun}' on '{id}'")));
         }
+        // A minion may match a target that the master does not know it to match: rights, and what narrows the target,
+        // went by these.
+        let by_name = rights.is_restricted() || !new.narrow.is_nothing();
+        let (notes, unknown_grains) = (meant.notes(), meant.unknown.len() as u64);
         fault::point("job.resolved");
         let now = self.clock.wall();
         let down = self.minions.down(&meant.ids);
@@ -212,9 +217,8 @@ impl Desk {
         let row = JobRow {
             job: Job {
                 jid: self.jids.next(now),
-                target: on_the_wire(&new.target, &meant.ids),
-                // A minion may match a target that the master does not know it to match: rights went by these.
-                ids: rights.is_restricted().then(|| meant.ids.clone()),
+                target: meant.published.unwrap_or_else(|| new.target.clone()),
+                ids: by_name.then(|| meant.ids.clone()),
                 changes: READ_ONLY.binary_search(&fun.as_str()).is_err(),
                 fun,
                 arg: new.arg,
@@ -235,7 +239,8 @@ impl Desk {
             timeout: timeout.map_or(self.timeout, |seconds| Duration::from_secs_f64(seconds.min(86_400.0))),
             progress: new.follow,
             wait: Wait::Signs,
-            unknown_grains: meant.unknown_grains,
+            unknown_grains,
+            notes,
         };
         self.send(row, options).await
     }
@@ -275,68 +280,16 @@ impl Desk {
         Ok(follow)
     }
 
-    /// Who is meant, among the accepted minions.
-    pub async fn resolve(&self, target: &Target) -> Result<Meant, PublishError> {
-        let matcher = self.matcher(target)?;
-        let warnings = matcher.warnings().iter().map(ToString::to_string).collect();
-        let mut meant = Meant { ids: Vec::new(), unknown_grains: 0, warnings };
-        let (needs_grains, needs_pillar) = (matcher.needs_grains(), matcher.needs_pillar());
-        for id in self.keys.accepted().keys() {
-            let grains = if needs_grains || needs_pillar { self.minions.grains(id) } else { None };
-            meant.unknown_grains += u64::from(needs_grains && grains.is_none());
-            let pillar = match &grains {
-                Some(grains) if needs_pillar => self.pillars.data(id.clone(), grains.clone()).await,
-                _ => None,
-            };
-            if matcher.matches(&Known { id, grains: grains.as_ref(), pillar: pillar.as_ref() }) {
-                meant.ids.push(id.clone());
-            }
-        }
-        if meant.ids.is_empty() { Err(PublishError::NoTarget) } else { Ok(meant) }
-    }
-
-    fn matcher(&self, target: &Target) -> Result<Matcher, PublishError> {
-        Matcher::parse(target, &self.nodegroups).map_err(|fault| PublishError::Target(Box::new(fault)))
-    }
-
     /// The first of the resolved minions that no rule allows the call on.
     fn first_refused<'a>(&self, rights: &Rights<'_>, ids: &'a [MinionId], new: &NewJob) -> Option<&'a MinionId> {
         if !rights.is_restricted() {
             return None;
         }
+        let known = if rights.needs_grains() { self.minions.all_grains() } else { Arc::default() };
         ids.iter().find(|id| {
-            let grains = if rights.needs_grains() { self.minions.grains(id) } else { None };
-            let known = Known { id, grains: grains.as_ref(), pillar: None };
-            !rights.may_call_on(&known, &new.fun, &new.arg, &new.kwarg)
+            let subject = Packed { id, grains: known.get(*id) };
+            !rights.may_call_on(&subject, &new.fun, &new.arg, &new.kwarg)
         })
-    }
-}
-
-/// The minions a target means, sorted.
-pub struct Meant {
-    /// Who.
-    pub ids: Vec<MinionId>,
-    /// Accepted minions whose grains are not known, when the target needs them.
-    pub unknown_grains: u64,
-    /// Parts of the expression that mean nobody.
-    pub warnings: Vec<String>,
-}
-
-struct Known<'a> {
-    id: &'a MinionId,
-    grains: Option<&'a Map>,
-    pillar: Option<&'a Map>,
-}
-
-impl Subject for Known<'_> {
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-    fn grains(&self, _: Option<&[Value]>) -> Option<Cow<'_, Map>> {
-        self.grains.map(Cow::Borrowed)
-    }
-    fn pillar(&self) -> Option<&Map> {
-        self.pillar
     }
 }
 
@@ -349,18 +302,4 @@ pub fn published_form(mut job: Job) -> (Job, Option<(Vec<Value>, Map)>) {
     job.by_reference = true;
     let payload = (std::mem::take(&mut job.arg), std::mem::take(&mut job.kwarg));
     (job, Some(payload))
-}
-
-/// Minions do not know the master's groups: they get the ids instead.
-fn on_the_wire(target: &Target, ids: &[MinionId]) -> Target {
-    let has_groups = match target.kind {
-        TargetKind::Nodegroup => true,
-        TargetKind::Compound => target.expr.contains("N@"),
-        _ => false,
-    };
-    if !has_groups {
-        return target.clone();
-    }
-    let ids: Vec<&str> = ids.iter().map(MinionId::as_str).collect();
-    Target::new(TargetKind::List, ids.join(","))
 }

@@ -248,6 +248,7 @@ impl<'a> Session<'a> {
     fn heard(&self, heard: Heard, stream: u64) {
         match heard {
             Heard::Job { job, serial } => self.around.jobs.take(*job, Origin { stream, serial }),
+            Heard::Unclear { job, serial } => self.around.jobs.take_if_meant(*job, Origin { stream, serial }),
             Heard::Beat { now } => self.around.slot.learn(now),
             Heard::Others | Heard::Dropped(_) => {}
         }

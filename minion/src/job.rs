@@ -23,6 +23,7 @@ use crate::attendant::Attendant;
 use crate::cx::{Act, Functions, Parts};
 use crate::files::remote::RemoteFiles;
 use crate::journal::{BeginError, Begun, Journal, JournalError, interrupted};
+use crate::listen::is_meant;
 use crate::outcome::settle;
 use crate::pillar;
 use crate::report::Reporter;
@@ -107,6 +108,20 @@ impl Jobs {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move { inner.job(job, origin).await });
+    }
+
+    /// Takes a job when the minion's pillar says that it is meant: fetches the pillar first.
+    pub fn take_if_meant(&self, job: Job, origin: Origin) {
+        let inner = self.inner.clone();
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.spawn(async move {
+            let service = &inner.around.service;
+            pillar::at_hand(&service.known, &service.uplink).await;
+            match is_meant(&job, &service.known) {
+                Some(true) => inner.job(job, origin).await,
+                meant => tracing::debug!(jid = %job.jid, ?meant, "a job for others"),
+            }
+        });
     }
 
     /// Runs a call that no master sent: no journal, the answer goes back to whoever asked.

@@ -20,6 +20,13 @@ pub enum Heard {
         /// The publication's counter.
         serial: u64,
     },
+    /// A job on which the minion's pillar decides, which it does not have yet.
+    Unclear {
+        /// The job.
+        job: Box<Job>,
+        /// The publication's counter.
+        serial: u64,
+    },
     /// A job for others.
     Others,
     /// A sign of life.
@@ -56,8 +63,11 @@ impl Listener {
         self.missed |= opened.missed > 0;
         match opened.publication {
             Publication::Beat { now } => Heard::Beat { now },
-            Publication::Job(job) if self.is_meant(&job) => Heard::Job { job: Box::new(job), serial: opened.counter },
-            Publication::Job(_) => Heard::Others,
+            Publication::Job(job) => match is_meant(&job, &self.known) {
+                Some(true) => Heard::Job { job: Box::new(job), serial: opened.counter },
+                Some(false) => Heard::Others,
+                None => Heard::Unclear { job: Box::new(job), serial: opened.counter },
+            },
         }
     }
 
@@ -75,18 +85,19 @@ impl Listener {
     pub fn counter(&self) -> u64 {
         self.opener.counter()
     }
+}
 
-    /// True if the minion is among the ids, where there are any, and matches the target itself.
-    fn is_meant(&self, job: &Job) -> bool {
-        if job.ids.as_ref().is_some_and(|ids| !ids.contains(self.known.id())) {
-            return false;
-        }
-        match Matcher::parse(&job.target, &Map::new()) {
-            Ok(matcher) => matcher.matches(&self.known.subject()),
-            Err(fault) => {
-                tracing::warn!(jid = %job.jid, %fault, "a target can not be read here");
-                false
-            }
+/// True if the minion is among the ids, where there are any, and matches the target itself; `None` when its pillar would
+/// decide and was not fetched yet.
+pub fn is_meant(job: &Job, known: &Known) -> Option<bool> {
+    if job.ids.as_ref().is_some_and(|ids| !ids.contains(known.id())) {
+        return Some(false);
+    }
+    match Matcher::parse(&job.target, &Map::new()) {
+        Ok(matcher) => matcher.decide(&known.subject()),
+        Err(fault) => {
+            tracing::warn!(jid = %job.jid, %fault, "a target can not be read here");
+            Some(false)
         }
     }
 }

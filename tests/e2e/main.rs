@@ -15,6 +15,7 @@ mod network;
 mod restart;
 mod runners;
 mod system_states;
+mod targets;
 mod worker;
 
 use fleet_tests::harness::{Fleet, FleetOptions};

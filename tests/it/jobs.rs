@@ -91,16 +91,7 @@ impl Stage {
 }
 
 pub fn ping(target: &str) -> NewJob {
-    NewJob {
-        target: Target::new(TargetKind::List, target),
-        fun: "test.ping".into(),
-        arg: Vec::new(),
-        kwarg: Map::new(),
-        timeout: Some(1.0),
-        ttl: None,
-        detach: false,
-        follow: false,
-    }
+    NewJob { timeout: Some(1.0), ..NewJob::new(Target::new(TargetKind::List, target), "test.ping") }
 }
 
 fn id(name: &str) -> MinionId {

@@ -15,6 +15,9 @@ use crate::value::{Map, Value};
 pub struct NewJob {
     /// Who is meant.
     pub target: Target,
+    /// How that is narrowed.
+    #[serde(default)]
+    pub narrow: Narrow,
     /// `module.function`.
     pub fun: String,
     /// Arguments by position.
@@ -37,6 +40,99 @@ pub struct NewJob {
     pub follow: bool,
 }
 
+impl NewJob {
+    /// A job without arguments, as it is when nothing else is asked for.
+    pub fn new(target: Target, fun: impl Into<String>) -> Self {
+        Self {
+            target,
+            narrow: Narrow::default(),
+            fun: fun.into(),
+            arg: Vec::new(),
+            kwarg: Map::new(),
+            timeout: None,
+            ttl: None,
+            detach: false,
+            follow: false,
+        }
+    }
+}
+
+/// What narrows a target. With any of these the publication carries the ids it resolves to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Narrow {
+    /// A compound expression: whom it means is left out.
+    #[serde(default)]
+    pub exclude: Option<String>,
+    /// At most so many of them, chosen at random, connected ones first.
+    #[serde(default)]
+    pub subset: Option<u64>,
+    /// Only minions that ended so in an earlier job.
+    #[serde(default)]
+    pub state_of: Option<(Jid, Outcome)>,
+}
+
+impl Narrow {
+    /// True when the target means all it says.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Which targets of an earlier job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Those that answered with a failure, were interrupted, or refused it.
+    Failed,
+    /// Those that have not answered, whatever the reason.
+    Missing,
+}
+
+impl Outcome {
+    /// True for targets that stand so.
+    pub fn is(self, standing: Standing) -> bool {
+        let failed = matches!(standing, Standing::Failed | Standing::Interrupted | Standing::Refused);
+        match self {
+            Self::Failed => failed,
+            Self::Missing => !failed && standing != Standing::Finished,
+        }
+    }
+}
+
+/// `POST /targets`: whom a target means, without sending anything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewPreview {
+    /// Who is meant.
+    pub target: Target,
+    /// How that is narrowed.
+    #[serde(default)]
+    pub narrow: Narrow,
+}
+
+/// Whom a target means, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Preview {
+    /// The target as it was read: a compound expression.
+    pub target: String,
+    /// The minions, sorted.
+    pub minions: Vec<Previewed>,
+    /// Accepted minions that are not meant because their grains are not known.
+    pub unknown_grains: Vec<MinionId>,
+    /// Parts of the expression that mean nobody, and the like.
+    pub warnings: Vec<String>,
+}
+
+/// One minion of a preview.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Previewed {
+    /// Who.
+    pub id: MinionId,
+    /// Connected now.
+    pub up: bool,
+    /// The parts of the expression by which it is meant.
+    pub why: Vec<String>,
+}
+
 /// One event of a job's stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -52,8 +148,11 @@ pub enum JobEvent {
         /// True when it waits for those that are down.
         #[serde(default)]
         waits: bool,
-        /// Accepted minions whose grains are not known yet, when the target needs grains.
+        /// Accepted minions that are not meant because their grains are not known yet.
         unknown_grains: u64,
+        /// What is to be told to whoever typed the target, that included.
+        #[serde(default)]
+        notes: Vec<String>,
     },
     /// A minion answered.
     Return(Box<Return>),

@@ -173,10 +173,11 @@ fn target(on: &str, nodegroups: &Map, trusted: &[String], warnings: &mut Vec<Str
     if matcher.needs_pillar() {
         return Err(format!("{on}: a rule cannot ask for pillar; name the minions or a nodegroup"));
     }
-    let names_trusted = trusted.iter().any(|grain| on.contains(&format!("@{grain}:")));
-    if matcher.needs_grains() && !names_trusted {
+    let untrusted = matcher.untrusted_grains(trusted);
+    if !untrusted.is_empty() {
         warnings.push(format!(
-            "'{on}' goes by grains, which every minion claims for itself: name the minions, or list the grain in trusted_grains"
+            "'{on}' goes by grains ({}), which every minion claims for itself: name the minions, or list them in trusted_grains",
+            untrusted.join(", ")
         ));
     }
     Ok(matcher)

@@ -74,6 +74,7 @@ impl Api {
             progress: query.progress,
             wait: if query.follow { Wait::End } else { Wait::Nobody },
             unknown_grains: 0,
+            notes: Vec::new(),
         };
         Ok(Some(Follow::attach(attached, past, options, self.minions.clone())))
     }

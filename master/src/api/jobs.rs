@@ -46,7 +46,7 @@ pub(super) async fn create(
         Err(error) => {
             let status = match &error {
                 PublishError::Denied { .. } => StatusCode::FORBIDDEN,
-                PublishError::NoTarget => StatusCode::NOT_FOUND,
+                PublishError::NoTarget(_) => StatusCode::NOT_FOUND,
                 PublishError::Store(_) | PublishError::Seal(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 _ => StatusCode::BAD_REQUEST,
             };

@@ -11,6 +11,7 @@ mod minions;
 mod router;
 mod runners;
 mod socket;
+mod targets;
 
 use std::sync::Arc;
 

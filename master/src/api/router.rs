@@ -12,7 +12,7 @@ use fleet_common::exit::Exit;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Form;
-use super::{Api, ApiSocket, job, jobs, keys, minions, runners};
+use super::{Api, ApiSocket, job, jobs, keys, minions, runners, targets};
 use crate::acl::{Caller, Entry, Outcome};
 
 /// Largest body of a request.
@@ -28,6 +28,7 @@ pub async fn serve(api: Arc<Api>, socket: ApiSocket, stop: CancellationToken) {
         .route("/keys", get(keys::list).post(keys::change))
         .route("/keys/{folder}/{name}", get(keys::show))
         .route("/minions", get(minions::list))
+        .route("/targets", post(targets::preview))
         .route("/runners", post(runners::run))
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(from_fn_with_state(api.clone(), admit))

@@ -10,13 +10,14 @@ use fleet_common::diag::{Diagnostic, Kind};
 use fleet_common::exit::Exit;
 use fleet_common::ids::Jid;
 use fleet_common::output::{self, OutputOptions};
-use fleet_common::proto::api::{JobEvent, NewJob, Standing};
+use fleet_common::proto::api::{JobEvent, NewJob, NewPreview, Standing};
 use fleet_common::proto::ret::Return;
 use fleet_common::value::{Map, Value};
 
+use super::preview;
 use super::printing::{PrintArgs, wants_color};
 use super::progress;
-use super::target_args::TargetArgs;
+use super::target_args::{NarrowArgs, TargetArgs};
 use crate::client::{Client, ClientError};
 use crate::config::Config;
 
@@ -31,7 +32,8 @@ const LAST_WORD: std::time::Duration = std::time::Duration::from_secs(2);
     override_usage = "saltctl [OPTIONS] TARGET FUNCTION [ARGUMENTS]...",
     after_help = "Examples:\n  saltctl '*' test.ping\n  saltctl -G 'os:Debian' cmd.run 'uname -a'\n  \
         saltctl -C 'G@os:Debian and web*' state.apply nginx test=True\n  saltctl -L web1,web2 test.ping --out json --static\n  \
-        saltctl -d test.ping\n  saltctl --job 20261120120000123000 --follow"
+        saltctl --preview -C 'web[01:20] and G@kernelrelease>=6.1' --exclude 'L@web07,web09'\n  \
+        saltctl '*' --state-of 20261120120000123000 failed state.apply\n  saltctl -d test.ping\n  saltctl --job 20261120120000123000 --follow"
 )]
 pub struct Options {
     /// Directory of the configuration.
@@ -39,6 +41,11 @@ pub struct Options {
     config_dir: PathBuf,
     #[command(flatten)]
     target: TargetArgs,
+    #[command(flatten)]
+    narrow: NarrowArgs,
+    /// Show whom TARGET means, and why, and send nothing.
+    #[arg(long, conflicts_with_all = ["job", "doc", "detach"])]
+    preview: bool,
     /// Separates nested keys in grain and pillar targets.
     #[arg(long, value_name = "TEXT", default_value = ":")]
     delimiter: String,
@@ -123,6 +130,9 @@ impl Failure {
 
 async fn run(options: &Options) -> Result<u8, Failure> {
     let (config, _) = Config::load(&options.config_dir)?;
+    if options.preview {
+        return show_preview(options, &config).await;
+    }
     let job = if options.job.is_none() { Some(options.job()?) } else { None };
     let mut client = Client::connect(&config.api_socket()).await?;
     let mut screen = Screen::new(options, &config)?;
@@ -154,12 +164,34 @@ async fn run(options: &Options) -> Result<u8, Failure> {
     }
 }
 
+async fn show_preview(options: &Options, config: &Config) -> Result<u8, Failure> {
+    let expr = options.words.first().map_or("", String::as_str);
+    let target = options.target.target(expr, &options.delimiter)?;
+    let wanted = NewPreview { target, narrow: options.narrow.narrow()? };
+    let answer = Client::connect(&config.api_socket()).await?.preview(&wanted).await?;
+    let mut screen = Screen::new(options, config)?;
+    match &screen.outputter {
+        Some(_) => screen.show(&preview::data(&answer), None, 0)?,
+        None => {
+            let text = preview::text(&answer);
+            if !text.is_empty() {
+                screen.print(text.trim_end())?;
+            }
+        }
+    }
+    for note in preview::notes(&answer) {
+        eprintln!("{note}");
+    }
+    Ok(preview::exit(&answer) as u8)
+}
+
 impl Options {
     fn job(&self) -> Result<NewJob, Diagnostic> {
         let (target, fun, words) = self.call()?;
         let arguments = cli_args::parse(words, &[]);
         Ok(NewJob {
-            target: self.target.target(target, &self.delimiter),
+            target: self.target.target(target, &self.delimiter)?,
+            narrow: self.narrow.narrow()?,
             fun: fun.to_owned(),
             arg: arguments.positional,
             kwarg: arguments.keyword,
@@ -209,7 +241,7 @@ impl<'a> Screen<'a> {
     fn take(&mut self, event: JobEvent) -> Result<Option<u8>, Failure> {
         let errors = &mut std::io::stderr();
         match event {
-            JobEvent::Started { jid, expected, down, waits, unknown_grains } => {
+            JobEvent::Started { jid, expected, down, waits, notes, .. } => {
                 if self.options.detach {
                     self.print(&format!("Executed command with job ID: {jid}"))?;
                     return Ok(Some(Exit::Success as u8));
@@ -217,13 +249,13 @@ impl<'a> Screen<'a> {
                 if self.options.verbose {
                     let _ = writeln!(errors, "job {jid} for {} minions", expected.len());
                 }
-                if unknown_grains > 0 {
-                    let _ = writeln!(
-                        errors,
-                        "the grains of {unknown_grains} minions are not known yet: they were not matched"
-                    );
+                for note in notes {
+                    let _ = writeln!(errors, "{note}");
                 }
-                self.unknown = self.options.target.unknown(&self.options.words, &expected);
+                // Who was left out on purpose is not missing.
+                if !self.options.narrow.is_given() {
+                    self.unknown = self.options.target.unknown(&self.options.words, &expected);
+                }
                 for name in &self.unknown {
                     let _ = writeln!(errors, "{name}: unknown: the master has no accepted key of this name");
                 }

@@ -1,8 +1,12 @@
 //! The options that say how a target is read.
 
 use clap::Args;
-use fleet_common::ids::MinionId;
+use fleet_common::diag::Diagnostic;
+use fleet_common::ids::{Jid, MinionId};
+use fleet_common::proto::api::{Narrow, Outcome};
 use fleet_common::proto::job::{Target, TargetKind};
+use fleet_common::target::{Matcher, no_range};
+use fleet_common::value::Map;
 
 /// How the target is read; a glob on ids without any of these.
 #[derive(Debug, Clone, Args)]
@@ -35,11 +39,61 @@ pub struct TargetArgs {
     /// The target is an expression: `G@os:Debian and web* and not L@web1,web2`.
     #[arg(short = 'C', long)]
     compound: bool,
+    /// The target is a pillar key and its exact value.
+    #[arg(long)]
+    pillar_exact: bool,
+    /// Not supported: there is no range server.
+    #[arg(short = 'R', long, hide = true)]
+    range: bool,
+}
+
+/// What narrows the target, whatever its kind.
+#[derive(Debug, Clone, Args)]
+pub struct NarrowArgs {
+    /// Leave out whom this compound expression means: `db*`, `'G@os:CentOS or L@web1,web2'`.
+    #[arg(long, value_name = "EXPR")]
+    exclude: Option<String>,
+    /// At most N of them, chosen at random, connected ones first.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    subset: Option<u64>,
+    /// Only minions that failed in an earlier job, or did not answer it.
+    #[arg(long, num_args = 2, value_names = ["JID", "failed|missing"])]
+    state_of: Vec<String>,
+}
+
+impl NarrowArgs {
+    /// What was typed.
+    pub fn narrow(&self) -> Result<Narrow, Diagnostic> {
+        let state_of = match self.state_of.as_slice() {
+            [jid, outcome] => {
+                let jid: Jid = jid.parse().map_err(|error| Diagnostic::user(format!("--state-of: {error}")))?;
+                let outcome = match outcome.as_str() {
+                    "failed" => Outcome::Failed,
+                    "missing" => Outcome::Missing,
+                    other => {
+                        let fault = Diagnostic::user(format!("--state-of takes 'failed' or 'missing', not '{other}'"));
+                        return Err(fault.did_you_mean(other, ["failed", "missing"]));
+                    }
+                };
+                Some((jid, outcome))
+            }
+            _ => None,
+        };
+        Ok(Narrow { exclude: self.exclude.clone(), subset: self.subset, state_of })
+    }
+
+    /// True when some of those whom the target means may be left out.
+    pub fn is_given(&self) -> bool {
+        self.exclude.is_some() || self.subset.is_some() || !self.state_of.is_empty()
+    }
 }
 
 impl TargetArgs {
     /// The target that was typed.
-    pub fn target(&self, expr: &str, delimiter: &str) -> Target {
+    pub fn target(&self, expr: &str, delimiter: &str) -> Result<Target, Diagnostic> {
+        if self.range {
+            return Err(no_range().about("-R"));
+        }
         let kinds = [
             (self.pcre, TargetKind::Pcre),
             (self.list, TargetKind::List),
@@ -50,16 +104,19 @@ impl TargetArgs {
             (self.nodegroup, TargetKind::Nodegroup),
             (self.ipcidr, TargetKind::Ipcidr),
             (self.compound, TargetKind::Compound),
+            (self.pillar_exact, TargetKind::PillarExact),
         ];
         let kind = kinds.iter().find(|(chosen, _)| *chosen).map_or(TargetKind::Glob, |(_, kind)| *kind);
-        Target { kind, expr: expr.to_owned(), delimiter: delimiter.to_owned() }
+        Ok(Target { kind, expr: expr.to_owned(), delimiter: delimiter.to_owned() })
     }
 
     /// Names typed in a list that are not among the minions it means.
     pub fn unknown(&self, words: &[String], expected: &[MinionId]) -> Vec<String> {
         let Some(list) = words.first().filter(|_| self.list) else { return Vec::new() };
-        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-        let unknown = names.filter(|name| !expected.iter().any(|id| id.as_str() == *name));
+        let Ok(matcher) = Matcher::parse(&Target::new(TargetKind::List, list.as_str()), &Map::new()) else {
+            return Vec::new();
+        };
+        let unknown = matcher.listed().into_iter().filter(|name| !expected.iter().any(|id| id.as_str() == *name));
         unknown.map(str::to_owned).collect()
     }
 }

@@ -18,7 +18,7 @@ const RUNNING_SILENCE: Duration = Duration::from_secs(35);
 const TICK: Duration = Duration::from_millis(100);
 
 /// How to follow.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct FollowOptions {
     /// How long a connected minion may give no sign.
     pub timeout: Duration,
@@ -28,6 +28,8 @@ pub struct FollowOptions {
     pub wait: Wait,
     /// Accepted minions whose grains are not known, when the target needs them.
     pub unknown_grains: u64,
+    /// What is to be told of the target.
+    pub notes: Vec<String>,
 }
 
 /// Whom a follower waits for.
@@ -115,6 +117,7 @@ impl Follow {
             down: job.down.clone(),
             waits: job.durable,
             unknown_grains: options.unknown_grains,
+            notes: options.notes.clone(),
         };
         let waiting =
             open.iter().map(|(id, open)| (id.clone(), Waiting::new(now, options.timeout, open.state.may_have_begun())));
@@ -129,7 +132,7 @@ impl Follow {
         for target in past.given_up {
             follow.lose(target.id, target.state);
         }
-        if options.wait == Wait::Nobody {
+        if follow.options.wait == Wait::Nobody {
             for (id, open) in open {
                 if follow.waiting.remove(&id).is_some() {
                     follow.lose(id, open.state);

@@ -54,7 +54,7 @@ fn pillar(context: &Context, arguments: Arguments) -> CallResult {
             context.note(format!("{id}: its grains are not known yet, so it has no pillar here"));
             continue;
         };
-        match context.wait(context.api.desk.pillars.data(id.clone(), grains)) {
+        match context.wait(context.api.desk.resolver.pillars.data(id.clone(), grains)) {
             Some(pillar) => drop(all.insert(id.as_str(), pillar)),
             None => context.note(format!("{id}: its pillar has faults; pillar.show_pillar shows them")),
         }

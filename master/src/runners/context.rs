@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fleet_common::call::{CallError, CallResult, Function};
 use fleet_common::diag::Diagnostic;
 use fleet_common::ids::MinionId;
-use fleet_common::proto::api::{JobEvent, NewJob};
+use fleet_common::proto::api::{JobEvent, Narrow, NewJob};
 use fleet_common::proto::job::{Target, TargetKind};
 use fleet_common::proto::ret::Return;
 use tokio::runtime::Handle;
 
 use crate::acl::Caller;
 use crate::api::Api;
-use crate::publish::{Meant, PublishError};
+use crate::publish::PublishError;
+use crate::resolve::ResolveError;
 
 /// A module of runners.
 pub type Module = fleet_common::call::Module<Context, Context>;
@@ -52,28 +53,22 @@ impl Context {
     /// The accepted minions that a target means: none is an answer, not a fault.
     pub fn resolve(&self, tgt: &str, tgt_type: &str) -> Result<Vec<MinionId>, CallError> {
         let target = Target::new(TargetKind::named(tgt_type)?, tgt);
-        let Meant { ids, unknown_grains, warnings } = match self.wait(self.api.desk.resolve(&target)) {
+        let meant = match self.wait(self.api.desk.resolver.resolve(&target, &Narrow::default(), false)) {
             Ok(meant) => meant,
-            Err(PublishError::NoTarget) => return Ok(Vec::new()),
-            Err(PublishError::Target(fault)) => return Err(CallError::Diagnostic(fault)),
+            Err(ResolveError::Target(fault)) => return Err(CallError::Diagnostic(fault)),
             Err(error) => return Err(CallError::Failed(error.to_string())),
         };
-        for warning in warnings {
-            self.note(warning);
+        for note in meant.notes() {
+            self.note(note);
         }
-        if unknown_grains > 0 {
-            self.note(format!(
-                "the grains of {unknown_grains} accepted minions are not known yet: they were not matched"
-            ));
-        }
-        Ok(ids)
+        Ok(meant.ids)
     }
 
     /// Runs a function on minions and gives their returns; who does not answer is told in the notes.
     pub fn run_job(&self, job: NewJob) -> Result<Vec<Return>, CallError> {
         self.wait(async {
             let failed = |error: PublishError| match error {
-                PublishError::Target(fault) => CallError::Diagnostic(fault),
+                PublishError::Target(ResolveError::Target(fault)) => CallError::Diagnostic(fault),
                 other => CallError::Failed(other.to_string()),
             };
             let mut follow = self.api.desk.publish(job, &self.caller).await.map_err(failed)?;

@@ -44,15 +44,6 @@ fn execution(context: &Context, arguments: Arguments) -> CallResult {
     let Some(id) = context.resolve("*", "glob")?.into_iter().find(|id| context.api.minions.is_up(id)) else {
         return Ok(Map::new().into());
     };
-    let job = NewJob {
-        target: Target::new(TargetKind::List, id.as_str()),
-        fun: "sys.doc".to_owned(),
-        arg: Vec::new(),
-        kwarg: Map::new(),
-        timeout: None,
-        ttl: None,
-        detach: false,
-        follow: false,
-    };
+    let job = NewJob::new(Target::new(TargetKind::List, id.as_str()), "sys.doc");
     Ok(context.run_job(job)?.pop().map_or(Value::Null, |ret| ret.ret).into())
 }

@@ -226,7 +226,11 @@ fn versions(context: &Context, arguments: Arguments) -> CallResult {
     for id in context.api.minions.down(&ids) {
         groups.entry("Minion offline").or_default().insert(id.as_str(), false);
     }
-    let returns = if ids.is_empty() { Vec::new() } else { context.run_job(ask_version())? };
+    let returns = if ids.is_empty() {
+        Vec::new()
+    } else {
+        context.run_job(NewJob::new(Target::new(TargetKind::Glob, "*"), "test.version"))?
+    };
     for ret in returns {
         let version = ret.ret.as_str().unwrap_or_default();
         let group = match fleet_common::value::version::compare(version, own) {
@@ -239,17 +243,4 @@ fn versions(context: &Context, arguments: Arguments) -> CallResult {
     let mut all: Map = [("Master", Value::from(own))].into_iter().collect();
     all.extend(groups.into_iter().map(|(group, minions)| (Value::from(group), Value::Map(minions))));
     Ok(all.into())
-}
-
-fn ask_version() -> NewJob {
-    NewJob {
-        target: Target::new(TargetKind::Glob, "*"),
-        fun: "test.version".to_owned(),
-        arg: Vec::new(),
-        kwarg: Map::new(),
-        timeout: None,
-        ttl: None,
-        detach: false,
-        follow: false,
-    }
 }

@@ -70,7 +70,7 @@ fn show_pillar(context: &Context, arguments: Arguments) -> CallResult {
     let (id, mut grains) = subject(context, &wanted.minion)?;
     grains.extend(wanted.grains);
     let wanted = Wanted { id, grains, saltenv: wanted.saltenv, pillarenv: wanted.pillarenv, overrides: Map::new() };
-    match context.wait(context.api.desk.pillars.compile(wanted)) {
+    match context.wait(context.api.desk.resolver.pillars.compile(wanted)) {
         Reply::Pillar { mut pillar, errors } => {
             let failed = !errors.is_empty();
             if failed {
@@ -86,6 +86,6 @@ fn show_pillar(context: &Context, arguments: Arguments) -> CallResult {
 fn show_top(context: &Context, arguments: Arguments) -> CallResult {
     let wanted = Top::bind("pillar.show_top", arguments)?;
     let (id, grains) = subject(context, &wanted.minion)?;
-    let top = context.wait(context.api.desk.pillars.top(id, grains, wanted.saltenv));
+    let top = context.wait(context.api.desk.resolver.pillars.top(id, grains, wanted.saltenv));
     top.map(Into::into).map_err(fault)
 }

@@ -52,14 +52,10 @@ fn execute(context: &Context, arguments: Arguments) -> CallResult {
         single => vec![single],
     };
     let job = NewJob {
-        target: Target::new(TargetKind::named(&wanted.tgt_type)?, wanted.tgt),
-        fun: wanted.fun,
         arg,
         kwarg: wanted.kwarg.unwrap_or_default(),
         timeout: wanted.timeout,
-        ttl: None,
-        detach: false,
-        follow: false,
+        ..NewJob::new(Target::new(TargetKind::named(&wanted.tgt_type)?, wanted.tgt), wanted.fun)
     };
     let returns = context.run_job(job)?;
     Ok(returns.into_iter().map(|ret| (ret.id.as_str().to_owned(), ret.ret)).collect::<Map>().into())

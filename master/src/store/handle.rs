@@ -182,10 +182,15 @@ impl Store {
         self.read(jobs::newest_jid).await
     }
 
-    /// What every minion told last.
-    pub async fn grains(&self) -> Result<Vec<(MinionId, GrainsRow)>, StoreError> {
+    /// Goes over what every minion told last, one at a time: together they are large.
+    pub async fn fold_grains<T: Send + 'static>(
+        &self,
+        start: T,
+        mut step: impl FnMut(T, MinionId, GrainsRow) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
         let shared = self.shared.clone();
-        blocking(move || shared.minions.all()).await
+        blocking(move || shared.minions.all().try_fold(start, |all, row| row.map(|(id, grains)| step(all, id, grains))))
+            .await
     }
 
     async fn write<T>(&self, make: impl FnOnce(Answer<T>) -> Write) -> Result<T, StoreError> {

@@ -42,7 +42,7 @@ impl MinionTables {
         self.grains.remove(&self.database.path, id.as_str().as_bytes())
     }
 
-    pub(super) fn all(&self) -> Result<Vec<(MinionId, GrainsRow)>, StoreError> {
+    pub(super) fn all(&self) -> impl Iterator<Item = Result<(MinionId, GrainsRow), StoreError>> + '_ {
         let rows = self.grains.scan(&self.database.path, b"");
         rows.map(|row| {
             let (key, value) = row?;
@@ -50,6 +50,5 @@ impl MinionTables {
             let id = id.ok_or(StoreError::Corrupt { table: "grains", why: "a key holds no id".to_owned() })?;
             Ok((id, self.grains.decode(&value)?))
         })
-        .collect()
     }
 }

@@ -86,16 +86,7 @@ fn sequential(fleet: &Fleet, time: Duration) -> f64 {
     let socket = fleet.api_socket();
     runtime.block_on(async {
         let mut client = Client::connect(&socket).await.expect("the master listens");
-        let job = NewJob {
-            target: Target::new(TargetKind::Glob, "*"),
-            fun: "test.ping".to_owned(),
-            arg: Vec::new(),
-            kwarg: fleet_common::value::Map::new(),
-            timeout: None,
-            ttl: None,
-            detach: false,
-            follow: false,
-        };
+        let job = NewJob::new(Target::new(TargetKind::Glob, "*"), "test.ping");
         let (start, mut done) = (Instant::now(), 0u32);
         while start.elapsed() < time {
             let mut stream = client.start(&job).await.expect("the job starts");
