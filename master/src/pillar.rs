@@ -1,13 +1,14 @@
 //! Pillar for minions: compiled on a bounded pool, one minion's own and nobody else's.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use fleet_common::call::{Arguments, Call, CallError, CallResult, Facts};
 use fleet_common::diag::{Diagnostic, Kind};
 use fleet_common::files::FileSource;
 use fleet_common::ids::MinionId;
-use fleet_common::pillar::{Options, compile};
+use fleet_common::pillar::{Believed, Options, compile};
 use fleet_common::proto::request::Reply;
 use fleet_common::render::{Limits, Renderer};
 use fleet_common::value::{Map, Value};
@@ -15,6 +16,9 @@ use tokio::sync::Semaphore;
 
 /// Stack of a compilation: templates nest deeper than tokio's threads allow.
 const STACK: usize = 16 * 1024 * 1024;
+
+/// Most targets that are warned about.
+const WARNINGS: usize = 1000;
 
 /// Compiles pillar.
 pub struct Pillars {
@@ -26,6 +30,8 @@ pub struct Pillars {
     /// The master's options are part of every pillar (`pillar_opts`).
     with_options: bool,
     compilers: Semaphore,
+    /// Targets that were warned about.
+    warned: Mutex<HashSet<Believed>>,
 }
 
 /// Which pillar is wanted.
@@ -52,6 +58,7 @@ impl Pillars {
             opts,
             with_options,
             compilers: Semaphore::new(threads.max(1)),
+            warned: Mutex::default(),
         }
     }
 
@@ -94,6 +101,21 @@ impl Pillars {
         compiled.unwrap_or_else(|_| Err(Diagnostic::new(Kind::Internal, "the pillar compiler failed")))
     }
 
+    /// Warns once of each target that believes what minions claim of themselves.
+    fn warn(&self, believed: &[Believed]) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        for target in believed {
+            if warned.len() < WARNINGS && warned.insert(target.clone()) {
+                tracing::warn!(
+                    target = target.target,
+                    grains = target.grains.join(", "),
+                    "a target of the pillar's top file believes grains, which minions claim themselves; \
+                     those that are safe to believe are listed in trusted_grains"
+                );
+            }
+        }
+    }
+
     fn pillar_of(&self, wanted: Wanted) -> Reply {
         let start = Instant::now();
         let id = wanted.id.clone();
@@ -117,6 +139,7 @@ impl Pillars {
             // The place and the reason are for the operator: the minion gets the reference's words only.
             tracing::error!(minion = %id, "pillar: {}", fault.diagnostic);
         }
+        self.warn(&pillar.believed);
         tracing::debug!(minion = %id, faults = pillar.faults.len(), took = ?start.elapsed(), "pillar compiled");
         let errors = pillar.faults.iter().map(fleet_common::pillar::Fault::text).collect();
         let mut pillar = pillar.data;

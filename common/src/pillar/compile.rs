@@ -26,6 +26,17 @@ pub struct Pillar {
     pub data: Map,
     /// What is wrong. Any fault holds the run.
     pub faults: Vec<Fault>,
+    /// Targets of the top file that believe a minion's own claims.
+    pub believed: Vec<Believed>,
+}
+
+/// A target of the top file and the grains it believes that nobody declared trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Believed {
+    /// The target as written.
+    pub target: String,
+    /// Names of grains, sorted; `*` for any.
+    pub grains: Vec<String>,
 }
 
 impl Pillar {
@@ -49,17 +60,17 @@ impl Pillar {
 pub fn compile(renderer: &Renderer, files: &Arc<dyn FileSource>, facts: Arc<dyn Facts>, options: &Options) -> Pillar {
     let facts = Arc::new(PillarFacts::new(facts, Arc::clone(files), &options.exec, options.overrides.clone()));
     let tree = Tree::new(&**files, options.env_order.clone());
-    let mut compiler = Compiler { renderer, tree, facts, options, faults: Vec::new() };
+    let mut compiler = Compiler { renderer, tree, facts, options, faults: Vec::new(), believed: Vec::new() };
     let matched = compiler.top();
     // The reference tells of SLS files first and of top files last.
     let of_top = std::mem::take(&mut compiler.faults);
     compiler.all(&matched);
     compiler.faults.extend(of_top);
-    let Compiler { facts, faults, .. } = compiler;
+    let Compiler { facts, faults, believed, .. } = compiler;
     let overrides = options.overrides.clone();
     facts.update(|pillar| merge_into(pillar, overrides, options));
     let data = Map::clone(&facts.pillar());
-    Pillar { data, faults }
+    Pillar { data, faults, believed }
 }
 
 /// The merged top files as they render for one minion: targets and their lists by environment.
@@ -71,7 +82,7 @@ pub fn top(
 ) -> Result<Map, Diagnostic> {
     let facts = Arc::new(PillarFacts::new(facts, Arc::clone(files), &options.exec, Map::new()));
     let tree = Tree::new(&**files, options.env_order.clone());
-    let mut compiler = Compiler { renderer, tree, facts, options, faults: Vec::new() };
+    let mut compiler = Compiler { renderer, tree, facts, options, faults: Vec::new(), believed: Vec::new() };
     let top = compiler.merged_top();
     match compiler.faults.into_iter().next() {
         None => Ok(top),
@@ -86,6 +97,7 @@ pub(super) struct Compiler<'c> {
     pub facts: Arc<PillarFacts>,
     pub options: &'c Options,
     pub faults: Vec<Fault>,
+    pub believed: Vec<Believed>,
 }
 
 impl Compiler<'_> {

@@ -14,6 +14,6 @@ mod fault;
 mod options;
 mod top;
 
-pub use compile::{Pillar, compile, top};
+pub use compile::{Believed, Pillar, compile, top};
 pub use fault::{Fault, Refused};
 pub use options::Options;

@@ -24,6 +24,8 @@ pub struct Options {
     pub safe_render_error: bool,
     /// Functions with an effect that templates may call all the same (`pillar_exec`).
     pub exec: Vec<String>,
+    /// Grains that targets of the top file may believe (`trusted_grains`).
+    pub trusted_grains: Vec<String>,
     /// Data of the call (`pillar=`) that wins over everything.
     pub overrides: Map,
 }
@@ -40,6 +42,7 @@ impl Default for Options {
             includes_override: false,
             safe_render_error: true,
             exec: Vec::new(),
+            trusted_grains: Vec::new(),
             overrides: Map::new(),
         }
     }
@@ -66,6 +69,7 @@ impl Options {
             includes_override: flag("pillar_includes_override_sls", fallback.includes_override),
             safe_render_error: flag("pillar_safe_render_error", fallback.safe_render_error),
             exec: list("pillar_exec"),
+            trusted_grains: list("trusted_grains"),
             overrides: Map::new(),
         }
     }

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use indexmap::IndexMap;
 
-use super::compile::Compiler;
+use super::compile::{Believed, Compiler};
 use super::fault::{Fault, Problem};
-use crate::target::top::Minion;
+use crate::target::top::{Minion, read};
 use crate::value::merge::Strategy;
 use crate::value::python::str_;
 use crate::value::{Map, Value};
@@ -42,9 +42,16 @@ impl Compiler<'_> {
             }
             section.sort_by(|_, a, _, b| a.0.cmp(&b.0));
             for (target, (_, list)) in section {
-                match minion.is_meant(&target, &list, &self.options.nodegroups) {
-                    Ok(true) => matched.take(&env, &list),
-                    Ok(false) => {}
+                match read(&target, &list, &self.options.nodegroups) {
+                    Ok(matcher) => {
+                        let grains = matcher.untrusted_grains(&self.options.trusted_grains);
+                        if !grains.is_empty() {
+                            self.believed.push(Believed { target: target.clone(), grains });
+                        }
+                        if matcher.matches(&minion) {
+                            matched.take(&env, &list);
+                        }
+                    }
                     Err(diagnostic) => {
                         let why = diagnostic.message.clone();
                         let problem = Problem::TopTarget { target: target.clone(), why };

@@ -25,15 +25,20 @@ impl Minion {
     /// True if a target of a top file means the minion. Its list says how to read it (`- match: grain`); without
     /// that it is a compound expression.
     pub fn is_meant(&self, target: &str, list: &[Value], nodegroups: &Map) -> Result<bool, Diagnostic> {
-        let word = list.iter().rev().filter_map(Value::as_map).find_map(|options| options.get("match"));
-        let kind = match word {
-            None => TargetKind::Compound,
-            Some(Value::Str(word)) => TargetKind::named(word)?,
-            Some(other) => return Err(Diagnostic::user(format!("a matcher is a word, not a {}", other.kind()))),
-        };
-        let target = Target { expr: target.to_owned(), kind, delimiter: ":".to_owned() };
-        Ok(Matcher::parse(&target, nodegroups)?.matches(self))
+        Ok(read(target, list, nodegroups)?.matches(self))
     }
+}
+
+/// Reads a target of a top file with its list.
+pub fn read(target: &str, list: &[Value], nodegroups: &Map) -> Result<Matcher, Diagnostic> {
+    let word = list.iter().rev().filter_map(Value::as_map).find_map(|options| options.get("match"));
+    let kind = match word {
+        None => TargetKind::Compound,
+        Some(Value::Str(word)) => TargetKind::named(word)?,
+        Some(other) => return Err(Diagnostic::user(format!("a matcher is a word, not a {}", other.kind()))),
+    };
+    let target = Target { expr: target.to_owned(), kind, delimiter: ":".to_owned() };
+    Matcher::parse(&target, nodegroups)
 }
 
 impl Subject for Minion {
