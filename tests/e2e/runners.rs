@@ -83,7 +83,7 @@ fn faults_are_named() {
         (&["manage.upp"][..], 255, "Did you mean 'manage.up'?"),
         (&["manage.bootstrap"], 255, "the runner 'manage.bootstrap' is not implemented"),
         (&["manage.up", "tgt_typ=glob"], 64, "has no argument 'tgt_typ'; did you mean 'tgt_type'?"),
-        (&["manage.up", "x", "range"], 64, "targets of the kind 'range' are not supported"),
+        (&["manage.up", "x", "range"], 64, "targets of the kind 'R@' (range) are not supported"),
         (&["manage.up", "web* AND x", "compound"], 64, "operators are written small: 'and'"),
         (&["fileserver.file_list", "saltenv=nope"], 1, "there is no environment 'nope'"),
         (&["fileserver.file_list", "backend=git"], 64, "the fileserver backend 'git' is not implemented"),
