@@ -19,6 +19,7 @@ pub mod masterless;
 pub mod modules;
 pub mod outcome;
 pub mod pillar;
+pub mod providers;
 pub mod registry;
 pub mod report;
 pub mod running;

@@ -9,5 +9,6 @@ mod mistakes;
 mod mutation;
 mod read_only;
 mod states;
+mod system;
 mod transport;
 mod transport_attacks;

@@ -13,6 +13,7 @@ pub mod grains;
 pub mod hashutil;
 pub mod hosts;
 pub mod network;
+pub mod pkg;
 pub mod saltutil;
 pub mod state;
 pub mod sys;
@@ -24,7 +25,16 @@ use crate::cx::Module;
 pub const MODULES: &[&[&Module]] = &[
     &[&alternatives::MODULE],
     &[&archive::MODULE, &cmd::MODULE, &cp::MODULE, &dnsutil::MODULE, &environ::MODULE, &grains::MODULE],
-    &[&hashutil::MODULE, &hosts::MODULE, &network::MODULE, &saltutil::MODULE, &state::MODULE, &sys::MODULE],
+    &[
+        &hashutil::MODULE,
+        &hosts::MODULE,
+        &network::MODULE,
+        &pkg::MODULE,
+        &saltutil::MODULE,
+        &state::MODULE,
+        &sys::MODULE,
+        &sys::TEST,
+    ],
     &[&user::USER, &user::GROUP],
     &file::MODULES,
 ];

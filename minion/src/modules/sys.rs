@@ -7,6 +7,7 @@ use fleet_common::target::glob;
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Look, Module};
+use crate::providers::{Provider, provider};
 
 /// The module.
 pub const MODULE: Module = Module {
@@ -45,8 +46,68 @@ pub const MODULE: Module = Module {
             list_modules,
         )
         .quick(),
+        Function::reads(
+            "providers",
+            "Which implementation stands behind each module that systems do differently; null where there is none.",
+            "sys.providers",
+            Nothing::ROWS,
+            |look, arguments| {
+                Nothing::bind("sys.providers", arguments)?;
+                let picked = |of: Provider| provider(look, of, "sys.providers").map_or(Value::Null, Value::from);
+                Ok(Provider::ALL.iter().map(|of| (of.module(), picked(*of))).collect::<Map>().into())
+            },
+        ),
     ],
 };
+
+/// The part of the module `test` that needs this minion's tables.
+pub const TEST: Module = Module {
+    name: "test",
+    doc: "Functions that try things out.",
+    functions: &[
+        Function::reads(
+            "provider",
+            "Which implementation stands behind a module.",
+            "test.provider pkg",
+            Named::ROWS,
+            |look, arguments| {
+                let module = Named::bind("test.provider", arguments)?.module;
+                Ok(behind(look, &module).into())
+            },
+        ),
+        Function::reads(
+            "providers",
+            "Which implementation stands behind each module.",
+            "test.providers",
+            Nothing::ROWS,
+            |look, arguments| {
+                Nothing::bind("test.providers", arguments)?;
+                Ok(look.functions().modules().map(|(module, _)| (module, behind(look, module))).collect::<Map>().into())
+            },
+        ),
+    ],
+};
+
+args! {
+    /// No arguments.
+    pub struct Nothing {}
+}
+
+args! {
+    /// A module.
+    pub struct Named {
+        /// The module.
+        module: String,
+    }
+}
+
+/// The implementation of a module: its own name where there is but one, null where there is none.
+fn behind(look: &Look, module: &str) -> Value {
+    if let Some(of) = Provider::ALL.into_iter().find(|of| of.module() == module) {
+        return provider(look, of, "test.provider").map_or(Value::Null, Value::from);
+    }
+    look.functions().modules().find(|(name, _)| *name == module).map_or(Value::Null, |(name, _)| name.into())
+}
 
 args! {
     /// Names or patterns.

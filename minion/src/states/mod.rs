@@ -12,6 +12,8 @@ pub mod cmd;
 pub mod environ;
 pub mod file;
 pub mod module;
+pub mod pkg;
+pub mod pkgrepo;
 pub mod test;
 
 pub use bind::bind;
@@ -22,5 +24,13 @@ pub use plan::{
 pub use table::{StateFunction, StateModule, States};
 
 /// All state modules, in any order.
-pub const STATES: &[&StateModule] =
-    &[&alternatives::STATE, &cmd::STATE, &environ::STATE, &file::STATE, &module::STATE, &test::STATE];
+pub const STATES: &[&StateModule] = &[
+    &alternatives::STATE,
+    &cmd::STATE,
+    &environ::STATE,
+    &file::STATE,
+    &module::STATE,
+    &pkg::STATE,
+    &pkgrepo::STATE,
+    &test::STATE,
+];

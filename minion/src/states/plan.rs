@@ -135,6 +135,10 @@ pub enum Applied {
 pub trait State {
     /// What a plan hands to `apply`.
     type Todo;
+    /// Brings what `plan` reads up to date (a package index). Real runs only: a dry run plans with what is there.
+    fn prepare(&self, _act: &Act, _run: &Run<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
     /// Finds what differs. Reads only; repeatable.
     fn plan(&self, look: &Look, run: &Run<'_>) -> Result<Plan<Self::Todo>, Failure>;
     /// Does it. Called only for a plan with something to do, and never in a dry run.
@@ -216,7 +220,8 @@ impl<S: State> PlannedState<S> {
 
 impl<S: State> AnyState for PlannedState<S> {
     fn turn(&self, act: &Act, run: &Run<'_>, dry: bool) -> StateResult {
-        let plan = self.0.plan(act.look(), run);
+        let ready = if dry { Ok(()) } else { self.0.prepare(act, run) };
+        let plan = ready.and_then(|()| self.0.plan(act.look(), run));
         self.carry_out(act, plan, dry)
     }
     fn watch(&self, act: &Act, _changed: &[String], dry: bool) -> Option<StateResult> {

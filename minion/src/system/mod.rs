@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows jobs, states or Salt's argument names.
 
+pub mod apt;
 pub mod command;
 pub mod environment;
 pub mod fs;

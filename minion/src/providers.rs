@@ -1,0 +1,80 @@
+//! Which implementation stands behind a module that systems do differently: picked by what the system is, or by the
+//! option `providers` of the minion's configuration.
+
+use std::path::Path;
+
+use fleet_common::call::{CallError, Facts};
+use fleet_common::value::Value;
+
+use crate::cx::Look;
+use crate::system::command::which;
+
+/// A module that systems do differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// Packages.
+    Pkg,
+    /// Services.
+    Service,
+    /// Accounts.
+    User,
+    /// Groups.
+    Group,
+    /// Passwords.
+    Shadow,
+}
+
+/// One implementation.
+type Built = (Provider, &'static str, fn() -> bool);
+
+/// The implementations there are, best first: module, name, and whether this system has what it needs.
+const BUILT: &[Built] = &[
+    (Provider::Pkg, "aptpkg", || which("apt-get", None).is_some()),
+    (Provider::Service, "systemd_service", || {
+        Path::new("/run/systemd/system").exists() || which("systemctl", None).is_some()
+    }),
+    (Provider::User, "useradd", || which("useradd", None).is_some()),
+    (Provider::Group, "groupadd", || which("groupadd", None).is_some()),
+    (Provider::Shadow, "linux_shadow", || Path::new("/etc/shadow").exists()),
+];
+
+impl Provider {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Pkg, Self::Service, Self::User, Self::Group, Self::Shadow];
+
+    /// The module's name.
+    pub fn module(self) -> &'static str {
+        match self {
+            Self::Pkg => "pkg",
+            Self::Service => "service",
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Shadow => "shadow",
+        }
+    }
+}
+
+/// The implementation of a module; `function` asks for it.
+pub fn provider(look: &Look, of: Provider, function: &str) -> Result<&'static str, CallError> {
+    let module = of.module();
+    let built = BUILT.iter().filter(|(kind, ..)| *kind == of);
+    let opts = look.opts();
+    let chosen = opts.get("providers").and_then(|all| all.get(module)).and_then(Value::as_str);
+    if let Some(name) = chosen {
+        return built.clone().map(|(_, built, _)| *built).find(|built| *built == name).ok_or_else(|| {
+            let known: Vec<&str> = built.map(|(_, name, _)| *name).collect();
+            CallError::Unsupported(format!(
+                "the provider '{name}' that the option 'providers' sets for {module} (built: {})",
+                known.join(", ")
+            ))
+        });
+    }
+    let found = built.clone().find(|(_, _, fits)| fits()).map(|(_, name, _)| *name);
+    found.ok_or_else(|| {
+        let known: Vec<&str> = built.map(|(_, name, _)| *name).collect();
+        CallError::Failed(format!(
+            "'{function}' is not available on this system: it has nothing for {}",
+            known.join(", ")
+        ))
+    })
+}
