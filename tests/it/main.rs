@@ -8,6 +8,7 @@ mod ledger;
 mod mistakes;
 mod mutation;
 mod read_only;
+mod state_runs;
 mod states;
 mod system;
 mod transport;

@@ -80,6 +80,13 @@ const CASES: &[Case] = &[
 ];
 
 pub(crate) fn minion(root: &Path) -> Act {
+    minion_with(root, &[])
+}
+
+/// A minion whose configuration says more; `grains.setval` writes below the scratch directory.
+pub(super) fn minion_with(root: &Path, settings: &[(&str, Value)]) -> Act {
+    let mut opts = Map::from_iter([("id", "web1"), ("file_client", "local")]);
+    opts.extend(settings.iter().map(|(key, value)| (Value::from(*key), value.clone())));
     let (grains, pillar) = (Map::from_iter([("id", "web1")]), Map::new());
     let daemon = Foreground::new(Box::new(|| Ok(Map::new())), Box::new(|| Ok(Map::new())));
     Act::new(Parts {
@@ -87,10 +94,10 @@ pub(crate) fn minion(root: &Path) -> Act {
         jid: None,
         grains: Arc::new(grains),
         pillar: Arc::new(pillar),
-        opts: Arc::new(Map::from_iter([("id", "web1"), ("file_client", "local")])),
+        opts: Arc::new(opts),
         files: Arc::new(Roots::new(BTreeMap::from([("base".to_owned(), vec![root.join("srv")])]))),
         cache_dir: root.join("cache"),
-        config_dir: None,
+        config_dir: Some(root.join("etc")),
         renderer: Arc::new(Renderer::new(Limits::default())),
         functions: fleet_minion::registry::functions(),
         daemon: Arc::new(daemon),

@@ -19,6 +19,7 @@
 //! answers the functions `state.show_*`, `sls_exists` and `id_exists` whole.
 
 mod chunk;
+mod circle;
 mod compile;
 mod context;
 mod declaration;
@@ -31,6 +32,7 @@ mod listen;
 mod lower;
 mod missing;
 mod order;
+mod provisional;
 mod requisite;
 mod result;
 mod run;
@@ -45,6 +47,7 @@ pub use compile::{chunk, chunks, low, read, render, verify};
 pub use context::{Context, Matches, Options, TopMerging};
 pub use declaration::{Argument, Arguments, Body, Declaration, Exclude, High, Home, StateDeclaration};
 pub use fault::{Fault, Source, Spot, first_texts, texts};
+pub use provisional::PROVISIONAL;
 pub use requisite::{InKeyword, Keyword};
 pub use result::{ChunkResult, Outcome, Report, no_states};
 pub use run::{ChunkRunner, Invocation, Job, Mode, RunOptions, Start, run};

@@ -1,5 +1,7 @@
 //! What the functions `state.show_*`, `state.sls_exists` and `state.id_exists` answer.
 
+use std::collections::HashSet;
+
 use super::compile::{chunks, low, render, verify};
 use super::context::{Context, Matches};
 use super::fault::{Fault, Problem, texts};
@@ -116,6 +118,43 @@ pub fn show_states(context: &Context, in_run_order: bool) -> Shown {
         names.sort();
     }
     Shown::value(Value::List(names.into_iter().map(Value::from).collect()))
+}
+
+/// `state.show_state_usage`: which SLS files of each environment the top file leads to, and which not.
+pub fn show_state_usage(context: &Context) -> Shown {
+    let top = top(context);
+    if !top.faults.is_empty() {
+        return Shown::refused(top.faults, 1);
+    }
+    let (high, faults) = render(context, &top.matches);
+    if !faults.is_empty() {
+        return Shown::refused(faults, 1);
+    }
+    let homes = high.declarations.values().map(|declaration| &declaration.home);
+    let used: HashSet<(&str, &str)> =
+        homes.filter_map(|home| Some((home.env.as_deref()?, home.sls.as_deref()?))).collect();
+    let mut usage = Map::new();
+    for env in top.matches.keys() {
+        let names = match context.tree.sls_names(env) {
+            Ok(names) => names,
+            Err(error) => return Shown::refused(vec![Fault::of_call(Problem::Files { why: error.to_string() })], 1),
+        };
+        let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        let (used, unused): (Vec<&str>, Vec<&str>) =
+            names.iter().partition(|name| used.contains(&(env.as_str(), **name)));
+        let count = |names: &[&str]| Value::Int(i64::try_from(names.len()).unwrap_or(i64::MAX));
+        let list = |names: &[&str]| names.iter().map(|name| Value::from(*name)).collect::<Value>();
+        let entry = [
+            ("used", list(&used)),
+            ("unused", list(&unused)),
+            ("count_all", count(&names)),
+            ("count_used", count(&used)),
+            ("count_unused", count(&unused)),
+        ];
+        usage.insert(env.as_str(), Value::Map(Map::from_iter(entry)));
+    }
+    Shown::value(usage)
 }
 
 /// The chunks that `state.sls_id` chooses from: all of the SLS files, if the ID is among them. Run them with

@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::chunk::{Chunk, tag};
+use super::circle::recursive;
 use super::graph::{Edge, Graph};
 use super::listen::listeners;
 use super::missing::not_found;
+use super::provisional::Doubts;
 use super::requisite::Keyword;
 use super::result::{ChunkResult, Outcome, Report};
 use super::run::{ChunkRunner, Invocation, Job, Mode, RunOptions};
@@ -49,6 +51,8 @@ pub(super) struct Walk<'s, 'w> {
     answered: Receiver<(usize, Outcome)>,
     /// What is known of a group once all its members are done.
     seen: Vec<Option<Seen>>,
+    /// What predictions rest on; used by dry runs.
+    doubts: Doubts,
     /// Results of listeners.
     extra: Vec<ChunkResult>,
     next_num: u32,
@@ -102,6 +106,7 @@ impl<'s, 'w> Walk<'s, 'w> {
             answers,
             answered,
             seen: vec![None; graph.groups.len()],
+            doubts: Doubts::new(graph.groups.len()),
             extra: Vec::new(),
             next_num: 0,
             stopped: false,
@@ -143,12 +148,12 @@ impl<'s, 'w> Walk<'s, 'w> {
                 continue;
             }
             if self.open[job as usize][position] {
+                let start = stack.iter().position(|frame| (frame.position, frame.job) == (position, job));
+                let circle: Vec<usize> =
+                    stack.iter().skip(start.unwrap_or_default()).map(|frame| frame.position).collect();
                 let frame = stack.pop().expect("the loop condition saw a frame");
                 self.open[frame.job as usize][frame.position] = false;
-                let chunk = &self.chunks[frame.position];
-                let fault = chunk.spot.diagnostic("this state requires itself, by way of others");
-                let fault = fault.about(chunk.id.clone()).help("take one of the requisites of this circle out");
-                self.set(frame.position, frame.job, Outcome::refused("Recursive requisite found", fault), true);
+                self.set(frame.position, frame.job, recursive(self.chunks, &circle), true);
                 continue;
             }
             let frame = self.open_frame(position, job);
@@ -323,7 +328,10 @@ impl<'s, 'w> Walk<'s, 'w> {
         self.record(position, ChunkResult::of(&self.chunks[position], run_num, outcome));
     }
 
-    fn record(&mut self, position: usize, result: ChunkResult) {
+    fn record(&mut self, position: usize, mut result: ChunkResult) {
+        if self.options.test && result.ran {
+            self.doubts.mark(&mut result, position, self.chunks, self.graph, &self.done);
+        }
         self.runner.finished(&result, self.chunks.len());
         self.done[position] = Some(result);
     }

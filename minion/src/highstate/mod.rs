@@ -2,6 +2,7 @@
 //!
 //! The compiler and the walk are `common::state`; states are `crate::states`. Only here is it known whether a run is dry.
 
+mod aggregate;
 mod guards;
 mod lock;
 mod retry;

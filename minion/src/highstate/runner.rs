@@ -1,22 +1,36 @@
 //! The minion's [`ChunkRunner`]: binds a chunk to its state, asks the guards, retries, and shapes the outcome.
 
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use fleet_common::call::{ArgError, Facts};
-use fleet_common::state::{Chunk, ChunkResult, ChunkRunner, Invocation, Mode, Outcome, Start, is_option};
+use fleet_common::state::{Chunk, ChunkResult, ChunkRunner, Invocation, Mode, Outcome, PROVISIONAL, Start, is_option};
 use fleet_common::value::{Map, Value};
 
+use super::aggregate::Aggregates;
 use super::guards::{Guard, check_failed, guarded};
 use super::retry::{Retry, result_word};
 use crate::cx::Act;
 use crate::states::{AnyState, Run, RunNotes, STATES, StateFunction, StateResult, States, bind};
 
+/// A chunk's state, ready to run.
+struct Bound {
+    function: &'static StateFunction,
+    state: Box<dyn AnyState>,
+    warnings: Vec<String>,
+}
+
 /// Runs chunks on this machine.
 pub struct MinionRunner<'a> {
     act: &'a Act,
+    /// Unknown arguments of states are a warning (`unknown_arguments: warn`): for trees that are being moved.
+    tolerant: bool,
+    aggregates: Aggregates,
+    /// Paths that earlier chunks of a dry run would change.
+    predicted: Mutex<BTreeSet<PathBuf>>,
     states: States,
     notes: Mutex<RunNotes>,
     done: AtomicU32,
@@ -27,10 +41,15 @@ impl<'a> MinionRunner<'a> {
     /// A runner for one run over these chunks.
     pub fn new(act: &'a Act, chunks: &'a [Chunk]) -> Self {
         let notes = Mutex::new(RunNotes::default());
-        Self { act, states: States::new(STATES), notes, done: AtomicU32::new(0), chunks }
+        let opts = act.opts();
+        let tolerant = opts.get("unknown_arguments").and_then(Value::as_str) == Some("warn");
+        let aggregates = Aggregates::of(chunks, opts.get("state_aggregate").unwrap_or(&Value::Null));
+        let (states, done) = (States::new(STATES), AtomicU32::new(0));
+        Self { act, tolerant, aggregates, predicted: Mutex::default(), states, notes, done, chunks }
     }
 
-    fn bound(&self, chunk: &Chunk) -> Result<(&'static StateFunction, Box<dyn AnyState>), Outcome> {
+    /// The chunk's state, bound to its arguments, and what was let pass (`unknown_arguments: warn`).
+    fn bound(&self, chunk: &Chunk) -> Result<Bound, Outcome> {
         let Some(function) = self.states.find(&chunk.state, &chunk.fun) else {
             return Err(self.unknown(chunk));
         };
@@ -43,9 +62,19 @@ impl<'a> MinionRunner<'a> {
             }
         }
         let name = format!("{}.{}", chunk.state, chunk.fun);
-        match bind(function, &name, arguments) {
-            Ok(state) => Ok((function, state)),
-            Err(error) => Err(self.wrong_arguments(chunk, &name, &error)),
+        let mut warnings = Vec::new();
+        loop {
+            match bind(function, &name, arguments.clone()) {
+                Ok(state) => return Ok(Bound { function, state, warnings }),
+                Err(error @ ArgError::UnknownName { .. }) if self.tolerant => {
+                    let Some(unknown) = error.argument() else {
+                        return Err(self.wrong_arguments(chunk, &name, &error));
+                    };
+                    arguments.remove(unknown);
+                    warnings.push(format!("{error}; it is ignored (unknown_arguments: warn)"));
+                }
+                Err(error) => return Err(self.wrong_arguments(chunk, &name, &error)),
+            }
         }
     }
 
@@ -148,6 +177,23 @@ impl<'a> MinionRunner<'a> {
         outcome
     }
 
+    /// Says of a prediction that it looks at a path which an earlier chunk would change, and remembers its own.
+    fn doubt(&self, chunk: &Chunk, outcome: &mut Outcome) {
+        let mut predicted = self.predicted.lock().unwrap_or_else(PoisonError::into_inner);
+        let paths = ["name", "source", "target", "cwd", "creates"].iter().filter_map(|key| match *key {
+            "name" => Some(chunk.name.as_str()),
+            key => chunk.get(key).and_then(Value::as_str),
+        });
+        let touched = (paths.filter(|path| path.starts_with('/')))
+            .find_map(|path| Path::new(path).ancestors().find(|path| predicted.contains(*path)));
+        if let Some(path) = touched {
+            outcome.extra.insert(PROVISIONAL, format!("{} would change before it", path.display()));
+        }
+        if outcome.result.is_none() && chunk.state == "file" && chunk.name.starts_with('/') {
+            predicted.insert(PathBuf::from(&chunk.name));
+        }
+    }
+
     /// What a chunk asks to happen after it: new grains, a new pillar, an event.
     fn afterwards(&self, chunk: &Chunk, outcome: &mut Outcome) {
         let asked = |option: &str| chunk.get(option).is_some_and(Value::truthy);
@@ -223,10 +269,18 @@ impl ChunkRunner for MinionRunner<'_> {
 
     fn run(&self, invocation: &Invocation<'_>) -> Outcome {
         let (started, clock) = (jiff::Zoned::now(), Instant::now());
-        let mut outcome = match self.bound(invocation.chunk) {
+        let merged = self.aggregates.merged(invocation.chunk);
+        let mut outcome = match self.bound(merged.as_ref().unwrap_or(invocation.chunk)) {
             Err(outcome) => outcome,
-            Ok((function, state)) => self.with_retries(invocation, function, state.as_ref()),
+            Ok(Bound { function, state, warnings }) => {
+                let mut outcome = self.with_retries(invocation, function, state.as_ref());
+                outcome.warnings.splice(0..0, warnings);
+                outcome
+            }
         };
+        if invocation.mode == Mode::Dry {
+            self.doubt(invocation.chunk, &mut outcome);
+        }
         if invocation.mode == Mode::Real {
             self.afterwards(invocation.chunk, &mut outcome);
         }

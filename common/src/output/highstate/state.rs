@@ -105,6 +105,12 @@ impl<'v> State<'v> {
             lines.push(line("Duration:", &format!("{duration}{unit}")));
         }
         lines.push(printer.paint.text(color, format_args!("     Changes:   {}", changes.text)));
+        if let Some(why) = self.info.get("provisional").and_then(Value::as_str) {
+            lines.push(format!(
+                "    {}",
+                printer.paint.text(Color::LightYellow, format_args!("   Notes: may turn out otherwise: {why}"))
+            ));
+        }
         if let Some(warnings) = &self.warnings {
             let filled = wrap::fill(&warnings.join("\n"), 80, 14);
             let (start, end) = (printer.paint.start(Color::LightRed), printer.paint.end());

@@ -6,6 +6,7 @@ use fleet_common::state::show::{matches_of, sls_names};
 use fleet_common::state::{render, top};
 use fleet_common::value::{Map, Value};
 
+use super::disable::{refuse_highstate, refuse_sls};
 use super::session::{Wish, failed, run_states};
 use crate::cx::Act;
 
@@ -109,6 +110,9 @@ pub(super) fn sls_id(act: &Act, arguments: Arguments) -> CallResult {
 
 fn run_sls(act: &Act, wish: Wish, mods: &Value) -> CallResult {
     let mods = sls_names(mods);
+    if let Some(refusal) = refuse_sls(act, &mods) {
+        return Ok(refusal);
+    }
     run_states(act, &wish, |context| {
         let (high, faults) = render(context, &matches_of(context, &mods));
         // Nothing is compiled from a tree that did not render whole.
@@ -117,6 +121,9 @@ fn run_sls(act: &Act, wish: Wish, mods: &Value) -> CallResult {
 }
 
 fn run_top(act: &Act, wish: Wish) -> CallResult {
+    if let Some(refusal) = refuse_highstate(act) {
+        return Ok(refusal);
+    }
     run_states(act, &wish, |context| {
         let top = top(context);
         if !top.faults.is_empty() {

@@ -2,6 +2,7 @@
 
 mod apply;
 mod direct;
+mod disable;
 mod session;
 mod show;
 
@@ -71,6 +72,28 @@ pub const MODULE: Module = Module {
             direct::Template::ROWS,
             direct::template_str,
         ),
+        Function::changes(
+            "disable",
+            "Refuses to run SLS files, or the highstate, until they are enabled.",
+            "state.disable web",
+            disable::States::ROWS,
+            disable::disable,
+        ),
+        Function::changes(
+            "enable",
+            "Lets SLS files, or the highstate, run again.",
+            "state.enable web",
+            disable::States::ROWS,
+            disable::enable,
+        ),
+        Function::reads(
+            "list_disabled",
+            "The SLS files that are refused.",
+            "state.list_disabled",
+            disable::Nothing::ROWS,
+            disable::list_disabled,
+        )
+        .quick(),
         Function::reads(
             "running",
             "The state runs that hold this minion now, worded as a refusal words them.",
@@ -106,6 +129,13 @@ pub const MODULE: Module = Module {
             "state.show_states",
             show::States::ROWS,
             show::show_states,
+        ),
+        Function::reads(
+            "show_state_usage",
+            "Which SLS files of each environment the highstate uses.",
+            "state.show_state_usage",
+            show::Compile::ROWS,
+            show::show_state_usage,
         ),
         Function::reads(
             "show_sls",

@@ -113,6 +113,11 @@ pub(super) fn show_states(look: &Look, arguments: Arguments) -> CallResult {
     shown(look, args.saltenv.as_deref(), args.pillar.as_ref(), |context| show::show_states(context, args.sorted))
 }
 
+pub(super) fn show_state_usage(look: &Look, arguments: Arguments) -> CallResult {
+    let args = Compile::bind("state.show_state_usage", arguments)?;
+    shown(look, args.saltenv.as_deref(), args.pillar.as_ref(), show::show_state_usage)
+}
+
 pub(super) fn show_sls(look: &Look, arguments: Arguments) -> CallResult {
     let args = Mods::bind("state.show_sls", arguments)?;
     shown(look, args.saltenv.as_deref(), args.pillar.as_ref(), |context| {
