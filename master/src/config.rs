@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use fleet_common::config::Settings;
 use fleet_common::diag::Diagnostic;
+use fleet_common::files::Served;
 use fleet_common::value::{Map, Value};
 
 use crate::acl::Access;
@@ -40,6 +41,8 @@ pub struct Config {
     pub max_pending_keys: usize,
     /// Directories of state files by environment (`file_roots`).
     pub file_roots: BTreeMap<String, Vec<PathBuf>>,
+    /// What of them is served (`fileserver_followsymlinks`, `file_ignore_glob`, …).
+    pub served: Served,
     /// Directories of pillar files by environment (`pillar_roots`).
     pub pillar_roots: BTreeMap<String, Vec<PathBuf>>,
     /// Whether pillar holds the master's options (`pillar_opts`).
@@ -100,6 +103,7 @@ impl Config {
             auto_accept: s.or("auto_accept", false)?,
             max_pending_keys: s.or("max_pending_keys", 10_000)?,
             file_roots: roots(s, "file_roots", "/srv/salt")?,
+            served: Served::take(s)?,
             pillar_roots: roots(s, "pillar_roots", "/srv/pillar")?,
             pillar_opts: s.or("pillar_opts", false)?,
             nodegroups,

@@ -99,9 +99,10 @@ impl Master {
         let minions = Arc::new(Minions::load(store.clone()).await?);
         let stream = Arc::new(Stream::new(Sealer::new(&own, stream_of(&own.root())), endpoints.publisher));
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        let roots = Arc::new(Roots::new(config.pillar_roots.clone()));
+        let roots = Arc::new(Roots::new(config.pillar_roots.clone()).serving(config.served.clone()));
         let pillars = Arc::new(Pillars::new(roots, visible(&config.options), config.pillar_opts, threads));
-        let files = Arc::new(FileServer::new(Arc::new(Roots::new(config.file_roots.clone()))));
+        let tree = Roots::new(config.file_roots.clone()).serving(config.served.clone());
+        let files = Arc::new(FileServer::new(Arc::new(tree)));
         let parts = Arc::new(Parts {
             master_keys: own,
             keys: keys.clone(),

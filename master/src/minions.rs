@@ -16,6 +16,7 @@ use fleet_common::value::Map;
 use serde_bytes::ByteBuf;
 use tokio::sync::watch;
 
+use crate::fileserver::Share;
 use crate::grains::{Grains, Packer};
 use crate::store::{GrainsRow, Store, StoreError};
 
@@ -38,6 +39,8 @@ pub struct Session {
     pub grains_hash: [u8; 32],
     /// To the minion.
     pub sender: ServerSender,
+    /// What it may have of the file server at once.
+    pub files: Share,
     /// Counts what arrives: whoever probes waits for a change.
     contacts: watch::Sender<u64>,
 }
@@ -51,7 +54,7 @@ impl Session {
         grains_hash: [u8; 32],
         sender: ServerSender,
     ) -> Self {
-        Self { token, id, key, role, peer, grains_hash, sender, contacts: watch::channel(0).0 }
+        Self { token, id, key, role, peer, grains_hash, sender, files: Share::default(), contacts: watch::channel(0).0 }
     }
 
     /// Something arrived.

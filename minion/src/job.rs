@@ -299,7 +299,7 @@ impl Inner {
             grains: service.known.grains(),
             pillar,
             opts: service.known.opts(),
-            files: Arc::new(RemoteFiles::new(inside.clone())),
+            files: Arc::new(RemoteFiles::new(inside.clone(), &self.settings.cache_dir)),
             cache_dir: self.settings.cache_dir.clone(),
             config_dir: self.settings.config_dir.clone(),
             renderer: self.around.renderer.clone(),

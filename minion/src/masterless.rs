@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fleet_common::config::Settings;
 use fleet_common::diag::Diagnostic;
-use fleet_common::files::{FileSource, Roots};
+use fleet_common::files::{FileSource, Roots, Served};
 use fleet_common::ids::MinionId;
 use fleet_common::pillar;
 use fleet_common::render::{Limits, Renderer};
@@ -35,6 +35,8 @@ pub struct Masterless {
     pub grains: Option<Map>,
     /// State trees by environment.
     pub file_roots: BTreeMap<String, Vec<PathBuf>>,
+    /// What of the trees is seen.
+    pub served: Served,
     /// Pillar trees by environment.
     pub pillar_roots: BTreeMap<String, Vec<PathBuf>>,
     /// What functions and templates see as `opts`.
@@ -52,6 +54,7 @@ impl Masterless {
             .parse::<MinionId>()
             .map_err(|error| settings.fault("id", error.to_string(), "letters, digits, '.', '_' and '-'"))?;
         let file_roots = roots(settings, "file_roots", "/srv/salt")?;
+        let served = Served::take(settings)?;
         let pillar_roots = roots(settings, "pillar_roots", "/srv/pillar")?;
         let cache_dir = settings.path("cachedir", "/var/cache/salt/minion")?;
         let master = settings.or("master", Value::from("salt"))?;
@@ -87,6 +90,7 @@ impl Masterless {
             cache_dir,
             grains: settings.get("grains")?,
             file_roots,
+            served,
             pillar_roots,
             opts,
         })
@@ -111,7 +115,7 @@ impl Masterless {
     fn compile(&self, grains: &Map) -> (Map, Vec<Diagnostic>) {
         let without = Foreground::new(Box::new(|| Ok(Map::new())), Box::new(|| Ok(Map::new())));
         let act = self.context(grains.clone(), Map::new(), without);
-        let files: Arc<dyn FileSource> = Arc::new(Roots::new(self.pillar_roots.clone()));
+        let files: Arc<dyn FileSource> = Arc::new(Roots::new(self.pillar_roots.clone()).serving(self.served.clone()));
         let options = pillar::Options::from_opts(&self.opts);
         let compiled = pillar::compile(act.renderer(), &files, Arc::new(act.look().clone()), &options);
         let faults = compiled.faults.iter().map(|fault| fault.diagnostic.clone()).collect();
@@ -125,7 +129,7 @@ impl Masterless {
             grains: Arc::new(grains),
             pillar: Arc::new(pillar),
             opts: Arc::new(self.opts.clone()),
-            files: Arc::new(Roots::new(self.file_roots.clone())),
+            files: Arc::new(Roots::new(self.file_roots.clone()).serving(self.served.clone())),
             cache_dir: self.cache_dir.clone(),
             config_dir: Some(self.config_dir.clone()),
             renderer: Arc::new(Renderer::new(Limits::default())),

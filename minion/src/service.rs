@@ -37,6 +37,14 @@ impl Service {
                 Ok(local) => Answer::File { local: local.map(|path| path.to_string_lossy().into_owned()) },
                 Err(error) => Answer::Failed { why: error.to_string() },
             },
+            Ask::Tree { env, prefix, most } => match self.files.tree(&self.uplink, &env, &prefix, most).await {
+                Ok(manifest) => Answer::Tree { manifest: manifest.map(|manifest| (*manifest).clone()) },
+                Err(error) => Answer::Failed { why: error.to_string() },
+            },
+            Ask::FetchTree { env, prefix } => match self.files.fetch_tree(&self.uplink, &env, &prefix).await {
+                Ok(manifest) => Answer::Tree { manifest: Some((*manifest).clone()) },
+                Err(error) => Answer::Failed { why: error.to_string() },
+            },
             Ask::Running {} => Answer::Running { jobs: self.running.list() },
             Ask::Signal { jid, signal } => Answer::Signalled { found: self.running.signal(&jid, signal) },
             Ask::RefreshGrains {} => self.refresh_grains().await,
@@ -56,7 +64,6 @@ impl Service {
             R::Environments {}
             | R::Files { .. }
             | R::Stat { .. }
-            | R::Read { .. }
             | R::Options {}
             | R::Event { .. }
             | R::Pillar { .. } => match self.uplink.ask(request, PATIENCE).await {

@@ -56,7 +56,7 @@ fn lines(file: &Path) -> Vec<String> {
 }
 
 /// Rewrites a minion's configuration so that it finds its master on other ports.
-fn point_at(fleet: &Fleet, id: &str, request: u16, publish: u16) {
+pub(super) fn point_at(fleet: &Fleet, id: &str, request: u16, publish: u16) {
     let path = fleet.minion_config_dir(id).join("minion");
     let text = std::fs::read_to_string(&path).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();

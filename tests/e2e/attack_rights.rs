@@ -9,12 +9,14 @@ use std::time::Duration;
 use fleet_common::channel::request::{Client, ClientConfig, open};
 use fleet_common::crypto::keys::Identity;
 use fleet_common::crypto::trust::Trust;
+use fleet_common::proto::files::{TreeState, Wanted};
 use fleet_common::proto::request::{KeyState, Reply, Request, Role};
 use fleet_common::proto::ret::{End, Return};
 use fleet_common::transport::{Address, Carrier, ConnectOptions, Connector, ConnectorOptions, ZmqConnector};
 use fleet_common::value::{Map, Value};
 use fleet_tests::harness::account::{as_nobody, may_change_account, open_commands, open_to_all};
 use fleet_tests::harness::{Fleet, FleetOptions, skip, wait_until};
+use serde_bytes::ByteBuf;
 use serde_json::json;
 
 use super::one;
@@ -113,7 +115,12 @@ async fn session(fleet: &Fleet, id: &str) -> (Client, tempfile::TempDir) {
 
 #[test]
 fn a_minion_reaches_the_trees_files_and_no_other() {
-    let fleet = one();
+    let options = FleetOptions { master_config: "fileserver_followsymlinks: False".to_owned(), ..Default::default() };
+    let mut fleet = Fleet::new(&options);
+    fleet.start_master();
+    fleet.start_minion("web1", "");
+    fleet.accept(&["web1"]);
+    fleet.wait_for(&["web1"]);
     let tree = fleet.dir().join("srv/salt");
     fs::create_dir(tree.join("sub")).unwrap();
     fs::write(tree.join("sub/file"), "inside").unwrap();
@@ -127,7 +134,10 @@ fn a_minion_reaches_the_trees_files_and_no_other() {
         let (client, _dir) = session(&fleet, "web1").await;
         let read = async |env: &str, path: &str| {
             let (env, path) = (env.to_owned(), path.to_owned());
-            client.call(Request::Read { env, path, offset: 0, length: 1 << 20 }).await.unwrap()
+            client
+                .call(Request::Read { env, path, offset: 0, length: 1 << 20, sha256: Default::default() })
+                .await
+                .unwrap()
         };
         let bytes = |reply: &Reply| match reply {
             Reply::Part { bytes, .. } => bytes.as_ref().map(|bytes| bytes.to_vec()),
@@ -157,12 +167,22 @@ fn a_minion_reaches_the_trees_files_and_no_other() {
             for env in ["base", "../pillar", "..", "", "__env__", "/etc"] {
                 assert_eq!(bytes(&read(env, path).await), None, "{env:?} {path:?}");
                 let (env, path) = (env.to_owned(), path.to_owned());
-                let stat = client.call(Request::Stat { env, path: path.clone() }).await.unwrap();
+                let stat = client.call(Request::Stat { env: env.clone(), path: path.clone() }).await.unwrap();
                 assert!(!matches!(stat, Reply::Stat { stat: Some(_) }), "{path:?} {stat:?}");
+                let files = vec![Wanted { path: path.clone(), held: ByteBuf::new() }];
+                let env = env.clone();
+                if let Reply::Brought { files } = client.call(Request::Bring { env, files }).await.unwrap() {
+                    assert!(files.iter().all(|file| file.facts.is_none() && file.content.is_none()), "{path:?}");
+                }
             }
         }
         for prefix in ["", "../", "/etc/", "etc/", "sub/../.."] {
             let (env, prefix) = ("base".to_owned(), prefix.to_owned());
+            let known = ByteBuf::new();
+            let tree = Request::Tree { env: env.clone(), prefix: prefix.clone(), known, most: u32::MAX };
+            if let Reply::Tree { state: TreeState::Now { manifest, .. } } = client.call(tree).await.unwrap() {
+                assert!(manifest.files.iter().all(|file| file.path.starts_with("sub/")), "{manifest:?}");
+            }
             if let Reply::Names { names } =
                 client.call(Request::Files { env, prefix, directories: false }).await.unwrap()
             {

@@ -7,6 +7,7 @@ mod attack_minion;
 mod attack_operator;
 mod attack_rights;
 mod faults;
+mod files;
 mod highstate;
 mod input;
 mod jobs;

@@ -23,6 +23,7 @@ pub const READ_ONLY: &[&str] = &[
     "cp.list_master_dirs",
     "cp.list_minion",
     "cp.list_states",
+    "cp.stat_file",
     "defaults.deepcopy",
     "defaults.merge",
     "defaults.update",

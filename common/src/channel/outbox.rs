@@ -21,8 +21,19 @@ const ALL: [Class; CLASSES] = [Class::Control, Class::Returns, Class::Pillar, Cl
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shut;
 
-/// Room for one message, taken before it is queued.
-pub(super) type Room = OwnedSemaphorePermit;
+/// Room for one message, taken before it is queued and given back when its last part is sealed.
+#[derive(Debug)]
+pub(super) struct Room {
+    _own: OwnedSemaphorePermit,
+    _held: Vec<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// The same room, which gives something else back with it.
+    pub(super) fn with(self, held: Vec<OwnedSemaphorePermit>) -> Self {
+        Self { _held: held, ..self }
+    }
+}
 
 /// The next record to seal.
 pub(super) struct Piece {
@@ -66,12 +77,14 @@ impl Outbox {
     /// Waits for room for a message of `size` bytes. One that is larger than the whole budget takes all of it.
     pub(super) async fn room(&self, class: Class, size: usize) -> Result<Room, Shut> {
         let budget = self.budget[class as usize].clone();
-        budget.acquire_many_owned(share(class, size)).await.map_err(|_| Shut)
+        let own = budget.acquire_many_owned(share(class, size)).await.map_err(|_| Shut)?;
+        Ok(Room { _own: own, _held: Vec::new() })
     }
 
     /// Room for a message of `size` bytes if there is any now.
     pub(super) fn room_now(&self, class: Class, size: usize) -> Option<Room> {
-        self.budget[class as usize].clone().try_acquire_many_owned(share(class, size)).ok()
+        let own = self.budget[class as usize].clone().try_acquire_many_owned(share(class, size)).ok()?;
+        Some(Room { _own: own, _held: Vec::new() })
     }
 
     /// Queues a message.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::client::now;
@@ -141,6 +141,16 @@ impl ServerSender {
     /// Answers a request, in any order, waiting while too much waits for this peer. An answer that is too large is
     /// replaced by an error the minion sees, and reported here.
     pub async fn reply(&self, id: u64, reply: Reply) -> Result<(), ChannelError> {
+        self.reply_holding(id, reply, Vec::new()).await
+    }
+
+    /// As [`ServerSender::reply`]; what is held is given back when the answer has been sent or the session has ended.
+    pub async fn reply_holding(
+        &self,
+        id: u64,
+        reply: Reply,
+        held: Vec<OwnedSemaphorePermit>,
+    ) -> Result<(), ChannelError> {
         let message = Message::Reply { id, body: reply };
         let mut class = message.class();
         let mut outcome = Ok(());
@@ -166,7 +176,7 @@ impl ServerSender {
             }
         }
         self.served.answered.notify_one();
-        session.outbox.push(class, content, room).map_err(|_| session.error())?;
+        session.outbox.push(class, content, room.with(held)).map_err(|_| session.error())?;
         outcome
     }
 

@@ -139,7 +139,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn read(length: u32) -> Request {
-    Request::Read { env: "base".into(), path: "a".into(), offset: 0, length }
+    Request::Read { env: "base".into(), path: "a".into(), offset: 0, length, sha256: ByteBuf::new() }
 }
 
 /// Answers every request at once: a read with as many bytes as asked, all else with `Done`.

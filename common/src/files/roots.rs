@@ -1,29 +1,24 @@
 //! `file_roots` and `pillar_roots` on disk: per environment a list of directories, the first that has a file wins.
-//!
-//! Nothing outside of the configured directories is ever opened. The kernel holds that line (`openat2` beneath the
-//! root's handle); a link that leaves its root is followed only when it ends inside another root of the environment.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
-
-use super::{FileError, FileSource, FileStat};
-
-/// Directories below each other that are walked at most; deeper ones are left out of listings.
-const MAX_DEPTH: usize = 64;
+use super::beneath::{Homes, clean, is_absent};
+use super::walk::Walk;
+use super::{FileError, FileSource, FileStat, Listing, Opened, Served};
 
 /// The environment whose directories stand for all environments that are not configured.
 const DYNAMIC: &str = "__env__";
+/// Largest file that is read into memory at once; larger ones are read in parts.
+const MOST: u64 = 1 << 30;
 
 /// Directories per environment, as `file_roots` and `pillar_roots` configure them.
 #[derive(Debug, Clone, Default)]
 pub struct Roots {
     environments: BTreeMap<String, Vec<PathBuf>>,
+    served: Served,
 }
 
 impl Roots {
@@ -31,7 +26,12 @@ impl Roots {
     ///
     /// An environment named `__env__` serves every name that is not configured; `__env__` inside its paths becomes the name.
     pub fn new(environments: BTreeMap<String, Vec<PathBuf>>) -> Self {
-        Self { environments }
+        Self { environments, served: Served::default() }
+    }
+
+    /// The same directories with other rules of what is served.
+    pub fn serving(self, served: Served) -> Self {
+        Self { served, ..self }
     }
 
     /// The directories of an environment.
@@ -47,35 +47,26 @@ impl Roots {
         }
     }
 
-    /// Opens the first match, a regular file, for reading.
-    fn open(&self, environment: &str, path: &str) -> Result<Option<(PathBuf, File, Metadata)>, FileError> {
+    /// Opens the first match, a regular file.
+    fn first(&self, environment: &str, path: &str) -> Result<Option<(PathBuf, File, FileStat)>, FileError> {
         let path = clean(path)?;
         let roots = self.directories_of(environment)?;
+        if self.served.ignores(path) {
+            return Ok(None);
+        }
+        let homes = Homes { roots: &roots, follow: self.served.follow };
         for root in &roots {
-            let opened = open_beneath(root, path, &roots);
-            match opened.and_then(|file| file.metadata().map(|metadata| (file, metadata))) {
-                Ok((file, metadata)) if metadata.is_file() => return Ok(Some((root.clone(), file, metadata))),
+            let opened = File::open(root).and_then(|handle| homes.open(root, &handle, path));
+            match opened.and_then(|file| Ok((rustix::fs::fstat(&file)?, file))) {
+                Ok((stat, file)) if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() => {
+                    return Ok(Some((root.clone(), file, FileStat::of(&stat))));
+                }
                 Ok(_) => {}
                 Err(error) if is_absent(&error) => {}
                 Err(error) => return Err(FileError::Failed { path: path.to_owned(), why: error.to_string() }),
             }
         }
         Ok(None)
-    }
-
-    /// All files and all directories below the part of the tree the prefix points into.
-    fn walk(&self, environment: &str, prefix: &str) -> Result<(BTreeSet<String>, BTreeSet<String>), FileError> {
-        let roots = self.directories_of(environment)?;
-        let homes: Vec<PathBuf> = roots.iter().filter_map(|root| fs::canonicalize(root).ok()).collect();
-        let start = prefix.rsplit_once('/').map_or("", |(directory, _)| directory);
-        let start = if start.is_empty() { "" } else { clean(start)? };
-        let mut listing = Listing { homes: &homes, files: BTreeSet::new(), directories: BTreeSet::new() };
-        for home in &homes {
-            if let Some(real) = listing.inside(&home.join(start)) {
-                listing.visit(&real, start, &mut HashSet::new());
-            }
-        }
-        Ok((listing.files, listing.directories))
     }
 }
 
@@ -85,87 +76,39 @@ impl FileSource for Roots {
     }
 
     fn list(&self, environment: &str, prefix: &str) -> Result<Vec<String>, FileError> {
-        Ok(starting_with(self.walk(environment, prefix)?.0, prefix))
+        Ok(self.listing(environment, prefix)?.files.into_iter().map(|(path, _)| path).collect())
     }
 
     fn directories(&self, environment: &str, prefix: &str) -> Result<Vec<String>, FileError> {
-        Ok(starting_with(self.walk(environment, prefix)?.1, prefix))
+        Ok(self.listing(environment, prefix)?.directories)
     }
 
     fn stat(&self, environment: &str, path: &str) -> Result<Option<FileStat>, FileError> {
-        let Some((root, _, metadata)) = self.open(environment, path)? else { return Ok(None) };
+        let Some((root, _, stat)) = self.first(environment, path)? else { return Ok(None) };
         let link = fs::read_link(root.join(path)).ok().and_then(|target| target.into_os_string().into_string().ok());
-        Ok(Some(FileStat {
-            size: metadata.len(),
-            mode: metadata.permissions().mode() & 0o7777,
-            mtime: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
-            link,
-        }))
+        Ok(Some(FileStat { link, ..stat }))
     }
 
     fn read(&self, environment: &str, path: &str) -> Result<Option<Arc<[u8]>>, FileError> {
-        let Some((_, mut file, metadata)) = self.open(environment, path)? else { return Ok(None) };
-        let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0).min(1 << 26));
-        file.read_to_end(&mut content)
-            .map_err(|error| FileError::Failed { path: path.to_owned(), why: error.to_string() })?;
-        Ok(Some(content.into()))
-    }
-}
-
-/// What a walk over the roots of an environment found, as paths relative to the roots.
-struct Listing<'r> {
-    homes: &'r [PathBuf],
-    files: BTreeSet<String>,
-    directories: BTreeSet<String>,
-}
-
-impl Listing<'_> {
-    /// The real place of a path, unless it is outside of the roots.
-    fn inside(&self, path: &Path) -> Option<PathBuf> {
-        fs::canonicalize(path).ok().filter(|real| self.homes.iter().any(|home| real.starts_with(home)))
-    }
-
-    /// Walks one directory; `above` holds the directories on the way down, so that links in a circle end.
-    fn visit(&mut self, directory: &Path, relative: &str, above: &mut HashSet<(u64, u64)>) {
-        let Ok(metadata) = fs::metadata(directory) else { return };
-        let identity = (metadata.dev(), metadata.ino());
-        if above.len() >= MAX_DEPTH || !above.insert(identity) {
-            return;
+        let Some(opened) = self.open(environment, path)? else { return Ok(None) };
+        match opened.whole(MOST) {
+            Ok(content) => Ok(Some(content.into())),
+            Err(error) => Err(FileError::Failed { path: path.to_owned(), why: error.to_string() }),
         }
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let path = if relative.is_empty() { name } else { format!("{relative}/{name}") };
-            let real = match entry.file_type() {
-                Ok(kind) if kind.is_symlink() => match self.inside(&entry.path()) {
-                    Some(real) => real,
-                    None => continue,
-                },
-                Ok(_) => entry.path(),
-                Err(_) => continue,
-            };
-            match fs::metadata(&real) {
-                Ok(metadata) if metadata.is_dir() => {
-                    self.visit(&real, &path, above);
-                    self.directories.insert(path);
-                }
-                Ok(metadata) if metadata.is_file() => {
-                    self.files.insert(path);
-                }
-                _ => {}
-            }
-        }
-        above.remove(&identity);
     }
-}
 
-fn starting_with(paths: BTreeSet<String>, prefix: &str) -> Vec<String> {
-    paths.into_iter().filter(|path| path.starts_with(prefix)).collect()
-}
+    fn open(&self, environment: &str, path: &str) -> Result<Option<Opened>, FileError> {
+        Ok(self.first(environment, path)?.map(|(_, file, stat)| Opened::on_disk(file, stat)))
+    }
 
-/// The path, if it is relative and names something below the root without `.`, `..`, empty parts or NUL.
-fn clean(path: &str) -> Result<&str, FileError> {
-    let parts_are_names = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-    if parts_are_names && !path.contains('\0') { Ok(path) } else { Err(FileError::Outside(path.to_owned())) }
+    fn listing(&self, environment: &str, prefix: &str) -> Result<Listing, FileError> {
+        let roots = self.directories_of(environment)?;
+        let start = prefix.rsplit_once('/').map_or("", |(directory, _)| directory);
+        if !start.is_empty() {
+            clean(start)?;
+        }
+        Ok(Walk::new(Homes { roots: &roots, follow: self.served.follow }, &self.served, prefix).all())
+    }
 }
 
 fn is_plain_name(name: &str) -> bool {
@@ -181,53 +124,6 @@ fn substitute(root: &Path, environment: &str) -> PathBuf {
             other => PathBuf::from(other.as_os_str()),
         })
         .collect()
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    use io::ErrorKind::{NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | NotADirectory)
-        || matches!(error.raw_os_error(), Some(code) if code == rustix::io::Errno::LOOP.raw_os_error())
-}
-
-/// Opens `path` below `root` without ever blocking on a pipe or leaving the roots.
-fn open_beneath(root: &Path, path: &str, roots: &[PathBuf]) -> io::Result<File> {
-    let handle = File::open(root)?;
-    match openat2(&handle, Path::new(path), ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS) {
-        Err(rustix::io::Errno::XDEV | rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
-            open_canonical(root, path, roots)
-        }
-        opened => Ok(opened?),
-    }
-}
-
-/// Follows a link that leaves its root, if its real place is below one of the roots.
-fn open_canonical(root: &Path, path: &str, roots: &[PathBuf]) -> io::Result<File> {
-    let real = fs::canonicalize(root.join(path))?;
-    for root in roots {
-        let Ok(home) = fs::canonicalize(root) else { continue };
-        let Ok(inside) = real.strip_prefix(&home) else { continue };
-        // The real path has no links; should one appear in the meantime, it is refused.
-        return match openat2(&File::open(&home)?, inside, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS) {
-            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
-                Ok(File::from(rustix::fs::open(&real, READ | OFlags::NOFOLLOW, Mode::empty())?))
-            }
-            opened => Ok(opened?),
-        };
-    }
-    Err(io::ErrorKind::NotFound.into())
-}
-
-const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
-
-fn openat2(handle: &File, path: &Path, resolve: ResolveFlags) -> Result<File, rustix::io::Errno> {
-    // EAGAIN: something was renamed meanwhile and the kernel could not tell whether the path stayed inside.
-    for _ in 0..16 {
-        match rustix::fs::openat2(handle, path, READ, Mode::empty(), resolve) {
-            Err(rustix::io::Errno::AGAIN) => {}
-            opened => return opened.map(File::from),
-        }
-    }
-    Err(rustix::io::Errno::AGAIN)
 }
 
 #[cfg(test)]
@@ -275,8 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn links_stay_inside_the_roots() {
-        let (dir, roots) = tree();
+    fn links_stay_inside_the_roots_unless_all_are_followed() {
+        let (dir, following) = tree();
+        let roots = following.clone().serving(Served { follow: false, ..Served::default() });
         let a = dir.path().join("a");
         symlink("../secret", a.join("out")).unwrap();
         symlink(dir.path().join("secret"), a.join("out-absolute")).unwrap();
@@ -291,6 +188,26 @@ mod tests {
         assert_eq!(roots.stat("base", "near").unwrap().unwrap().link.as_deref(), Some("x.sls"));
         assert_eq!(roots.list("base", "").unwrap(), ["near", "other/y", "sub/y", "x.sls"]);
         assert!(roots.list("base", "empty/up/").unwrap().is_empty());
+        assert_eq!(text(&following, "out").as_deref(), Some("no"));
+        assert!(following.list("base", "").unwrap().contains(&"out-absolute".to_owned()));
+        let hiding = following.serving(Served { hide_links: true, ..Served::default() });
+        assert!(!hiding.list("base", "").unwrap().contains(&"near".to_owned()));
+        assert_eq!(text(&hiding, "near").as_deref(), Some("first"));
+    }
+
+    #[test]
+    fn files_are_read_in_parts_of_what_was_opened() {
+        let (dir, roots) = tree();
+        let opened = roots.open("base", "x.sls").unwrap().unwrap();
+        fs::rename(dir.path().join("b/x.sls"), dir.path().join("a/x.sls")).unwrap();
+        assert_eq!(opened.part(1, 3).unwrap(), b"irs");
+        assert_eq!(opened.part(4, 100).unwrap(), b"t");
+        assert_eq!(opened.part(9, 1).unwrap(), b"");
+        let now = roots.open("base", "x.sls").unwrap().unwrap();
+        assert_eq!(now.whole(100).unwrap(), b"second");
+        assert!(now.whole(5).is_err());
+        assert_ne!(opened.stat().version, now.stat().version);
+        assert_eq!(roots.listing("base", "x").unwrap().files[0].1.version, now.stat().version);
     }
 
     #[test]

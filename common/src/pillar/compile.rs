@@ -335,7 +335,7 @@ mod tests {
         }
         fn stat(&self, environment: &str, path: &str) -> Result<Option<FileStat>, FileError> {
             let found = self.read(environment, path)?;
-            Ok(found.map(|content| FileStat { size: content.len() as u64, mode: 0, mtime: 0, link: None }))
+            Ok(found.map(|content| FileStat { size: content.len() as u64, ..FileStat::default() }))
         }
         fn read(&self, environment: &str, path: &str) -> Result<Option<Arc<[u8]>>, FileError> {
             let found = self.0.iter().find(|((env, known), _)| *env == environment && known == path);

@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod decode;
+pub mod files;
 pub mod job;
 pub mod request;
 pub mod ret;

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::files::{Brought, FileFacts, TreeState, Wanted};
 use super::job::Job;
 use super::ret::{Progress, Return};
 use crate::ids::Jid;
@@ -95,7 +96,7 @@ impl std::fmt::Debug for StreamKeys {
 }
 
 /// What a minion asks. Each arm is answered by the arm of `Reply` with the same name, or `Reply::Error`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     /// After opening a session or at a gap in the publications: what is still owed to me? Answered by `Owed`.
@@ -151,6 +152,24 @@ pub enum Request {
         /// Path in it.
         path: String,
     },
+    /// All files whose paths start with a prefix; answered by `Tree`.
+    Tree {
+        /// Environment.
+        env: String,
+        /// How the paths start.
+        prefix: String,
+        /// Digest of the manifest that the minion has; empty for none.
+        known: ByteBuf,
+        /// How many files are wanted at most.
+        most: u32,
+    },
+    /// Small files, those that the minion has left out; answered by `Brought`.
+    Bring {
+        /// Environment.
+        env: String,
+        /// The files.
+        files: Vec<Wanted>,
+    },
     /// A part of a file; answered by `Part`. Several may be open at once: that is the credit of a transfer.
     Read {
         /// Environment.
@@ -159,8 +178,11 @@ pub enum Request {
         path: String,
         /// First byte.
         offset: u64,
-        /// At most so many bytes (the master answers at most 1 MiB).
+        /// At most so many bytes (the master answers at most 256 KiB).
         length: u32,
+        /// SHA-256 that the file must have; with another content it counts as gone. Empty: whatever it is.
+        #[serde(default)]
+        sha256: ByteBuf,
     },
     /// The arguments of a job that was published by reference; answered by `Payload`, to its targets only.
     Payload {
@@ -179,7 +201,7 @@ pub enum Request {
 }
 
 /// What a master answers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// To `Sync`.
@@ -216,7 +238,17 @@ pub enum Reply {
         /// The file.
         stat: Option<FileFacts>,
     },
-    /// To `Read`: `None` when there is no such file.
+    /// To `Tree`.
+    Tree {
+        /// The manifest, unless the minion has it.
+        state: TreeState,
+    },
+    /// To `Bring`: in the order of the question. The answer may end early; the rest is to be asked for again.
+    Brought {
+        /// The files.
+        files: Vec<Brought>,
+    },
+    /// To `Read`: `None` when there is no such file, or no longer this one.
     Part {
         /// The bytes.
         bytes: Option<ByteBuf>,
@@ -244,20 +276,64 @@ pub enum Reply {
     },
 }
 
-/// What is known of a served file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileFacts {
-    /// Size in bytes.
-    pub size: u64,
-    /// Permission bits.
-    pub mode: u32,
-    /// Modification time, nanoseconds since 1970.
-    pub mtime: i64,
-    /// SHA-256 of the content, 32 bytes; empty for links.
-    pub sha256: ByteBuf,
-    /// Target of a symbolic link.
-    #[serde(default)]
-    pub link: Option<String>,
+impl Request {
+    /// What is asked, without content: contents may be secret.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sync { .. } => "Sync",
+            Self::Return(_) => "Return",
+            Self::Beat { .. } => "Beat",
+            Self::Progress(_) => "Progress",
+            Self::Grains { .. } => "Grains",
+            Self::Pillar { .. } => "Pillar",
+            Self::Environments { .. } => "Environments",
+            Self::Files { .. } => "Files",
+            Self::Stat { .. } => "Stat",
+            Self::Tree { .. } => "Tree",
+            Self::Bring { .. } => "Bring",
+            Self::Read { .. } => "Read",
+            Self::Payload { .. } => "Payload",
+            Self::Options { .. } => "Options",
+            Self::Event { .. } => "Event",
+        }
+    }
+}
+
+impl Reply {
+    /// What is answered, without content: pillar, arguments and files may be secret.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Owed { .. } => "Owed",
+            Self::Stored { .. } => "Stored",
+            Self::Beat { .. } => "Beat",
+            Self::Done { .. } => "Done",
+            Self::Pillar { .. } => "Pillar",
+            Self::Names { .. } => "Names",
+            Self::Stat { .. } => "Stat",
+            Self::Tree { .. } => "Tree",
+            Self::Brought { .. } => "Brought",
+            Self::Part { .. } => "Part",
+            Self::Payload { .. } => "Payload",
+            Self::Options { .. } => "Options",
+            Self::Error { .. } => "Error",
+        }
+    }
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct(self.name()).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct(self.name());
+        if let Self::Error { code, message } = self {
+            shown.field("code", code).field("message", message);
+        }
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// What a master says unasked.
@@ -320,15 +396,40 @@ impl Message {
             Self::Request { body, .. } => match body {
                 Request::Sync { .. } | Request::Beat { .. } => Class::Control,
                 Request::Return(_) | Request::Progress(_) => Class::Returns,
-                Request::Files { .. } | Request::Stat { .. } | Request::Read { .. } => Class::Files,
+                Request::Environments {}
+                | Request::Files { .. }
+                | Request::Stat { .. }
+                | Request::Tree { .. }
+                | Request::Bring { .. }
+                | Request::Read { .. } => Class::Files,
                 _ => Class::Pillar,
             },
             Self::Reply { body, .. } => match body {
                 Reply::Owed { .. } | Reply::Beat { .. } | Reply::Done {} | Reply::Error { .. } => Class::Control,
                 Reply::Stored {} => Class::Returns,
-                Reply::Part { .. } | Reply::Names { .. } | Reply::Stat { .. } => Class::Files,
+                Reply::Part { .. }
+                | Reply::Names { .. }
+                | Reply::Stat { .. }
+                | Reply::Tree { .. }
+                | Reply::Brought { .. } => Class::Files,
                 _ => Class::Pillar,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_shows_what_may_be_secret() {
+        let secret: Map = [("password", "hunter2")].into_iter().collect();
+        let reply = Reply::Pillar { pillar: secret.clone(), errors: Vec::new() };
+        let payload = Reply::Payload { arg: vec!["hunter2".into()], kwarg: secret.clone() };
+        let request = Request::Pillar { saltenv: None, pillarenv: None, overrides: secret };
+        let shown = format!("{reply:?} {payload:?} {request:?} {:?}", Message::Reply { id: 1, body: reply.clone() });
+        assert!(shown.starts_with("Pillar { .. } Payload { .. } Pillar { .. } Reply"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

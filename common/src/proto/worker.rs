@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::files::Manifest;
 use super::request::{Reply, Request};
 use crate::diag::Diagnostic;
 use crate::ids::{Jid, MinionId};
@@ -14,7 +15,7 @@ use crate::value::{Map, Value};
 pub const MAX_FRAME: usize = 17 * 1024 * 1024;
 
 /// What to run, and all that is known at its start.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Start {
     /// The minion.
     pub id: MinionId,
@@ -102,8 +103,15 @@ pub enum FromWorker {
     Done(Box<Finished>),
 }
 
+impl std::fmt::Debug for Start {
+    /// Arguments and pillar may be secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Start").field("jid", &self.jid).field("fun", &self.fun).finish_non_exhaustive()
+    }
+}
+
 /// What a worker may ask.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// A question for the master, passed on as it is. Answered by `Master`.
@@ -114,6 +122,22 @@ pub enum Ask {
         env: String,
         /// Path in it.
         path: String,
+    },
+    /// What the master has below a place. Answered by `Tree`.
+    Tree {
+        /// Environment.
+        env: String,
+        /// How the paths start.
+        prefix: String,
+        /// How many files are wanted at most.
+        most: u32,
+    },
+    /// Brings all files whose paths start with a prefix to this machine. Answered by `Tree`.
+    FetchTree {
+        /// Environment.
+        env: String,
+        /// How the paths start.
+        prefix: String,
     },
     /// The jobs that run or wait now. Answered by `Running`.
     Running {},
@@ -137,8 +161,24 @@ pub enum Ask {
     },
 }
 
+impl std::fmt::Debug for Ask {
+    /// Only what is asked: contents may be secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Master(request) => request.name(),
+            Self::Fetch { .. } => "Fetch",
+            Self::Tree { .. } => "Tree",
+            Self::FetchTree { .. } => "FetchTree",
+            Self::Running {} => "Running",
+            Self::Signal { .. } => "Signal",
+            Self::RefreshGrains {} => "RefreshGrains",
+            Self::RefreshPillar { .. } => "RefreshPillar",
+        })
+    }
+}
+
 /// What the daemon answers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// To `Master`.
@@ -147,6 +187,11 @@ pub enum Answer {
     File {
         /// Absolute path.
         local: Option<String>,
+    },
+    /// To `Tree` and `FetchTree`: `None` when there are more files than were wanted.
+    Tree {
+        /// The manifest.
+        manifest: Option<Manifest>,
     },
     /// To `Running`.
     Running {
@@ -165,6 +210,21 @@ pub enum Answer {
         /// Why, for a person.
         why: String,
     },
+}
+
+impl std::fmt::Debug for Answer {
+    /// Only what is answered: contents may be secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Master(reply) => reply.fmt(f),
+            Self::File { local } => f.debug_struct("File").field("local", local).finish(),
+            Self::Tree { .. } => f.write_str("Tree"),
+            Self::Running { jobs } => f.debug_struct("Running").field("jobs", &jobs.len()).finish(),
+            Self::Signalled { found } => f.debug_struct("Signalled").field("found", found).finish(),
+            Self::Map(_) => f.write_str("Map"),
+            Self::Failed { why } => f.debug_struct("Failed").field("why", why).finish(),
+        }
+    }
 }
 
 /// A job that runs or waits for a worker.

@@ -33,10 +33,13 @@ pub(super) async fn handle(parts: &Arc<Parts>, session: &Arc<Session>, number: u
         slow => {
             let (parts, session) = (parts.clone(), session.clone());
             tokio::spawn(async move {
-                let reply = answer(&parts, &session, slow).await;
+                let (reply, held) = match parts.files.answer(&session.files, slow).await {
+                    Ok(answered) => answered,
+                    Err(other) => (answer(&parts, &session, other).await, Vec::new()),
+                };
                 let stored = matches!(reply, Reply::Stored {});
                 // A session that ended asks again in its next one.
-                let _ = session.sender.reply(number, reply).await;
+                let _ = session.sender.reply_holding(number, reply, held).await;
                 if stored {
                     fault::point("return.acknowledged");
                 }
@@ -59,11 +62,7 @@ async fn answer(parts: &Parts, session: &Session, request: Request) -> Reply {
             let wanted = Wanted { id: session.id.clone(), grains, saltenv, pillarenv, overrides };
             parts.pillars.compile(wanted).await
         }
-        Request::Environments {} => parts.files.environments().await,
-        Request::Files { env, prefix, directories } => parts.files.list(env, prefix, directories).await,
-        Request::Stat { env, path } => parts.files.stat(env, path).await,
-        Request::Read { env, path, offset, length } => parts.files.read(env, path, offset, length).await,
-        other => error("invalid", format!("{:?} is not served here", std::mem::discriminant(&other))),
+        other => error("invalid", format!("{} is not served here", other.name())),
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
+use fleet_common::proto::files::Manifest;
 use fleet_common::proto::request::{Reply, Request};
 
+mod ask;
 pub mod cache;
+mod large;
 pub mod remote;
+mod store;
 
 /// The master could not be asked, or would not answer. The text is for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,4 +22,8 @@ pub trait Asker: Send + Sync {
     fn ask(&self, request: Request) -> Result<Reply, FetchError>;
     /// Brings a file to this machine; `None` when there is no such file.
     fn fetch(&self, environment: &str, path: &str) -> Result<Option<PathBuf>, FetchError>;
+    /// What the master has below a place; `None` when there are more than `most` files.
+    fn tree(&self, environment: &str, prefix: &str, most: u32) -> Result<Option<Manifest>, FetchError>;
+    /// Brings all files whose paths start with `prefix` to this machine; says what they are.
+    fn fetch_tree(&self, environment: &str, prefix: &str) -> Result<Manifest, FetchError>;
 }

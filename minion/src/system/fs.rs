@@ -1,8 +1,13 @@
 //! Files: bounded reads and writes that appear whole, with their final mode and owner, or not at all.
 
 use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+
+use fleet_common::files::{FileStat, Opened};
+
+/// Opening a pipe or terminal does not wait.
+const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 
 /// What went wrong with a file.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +118,19 @@ fn settle(file: &std::fs::File, uid: Option<u32>, gid: Option<u32>, mode: u32, s
     // After chown, which clears the set-user-id bits.
     file.set_permissions(std::fs::Permissions::from_mode(mode))?;
     if sync == Sync::Now { file.sync_all() } else { Ok(()) }
+}
+
+/// Opens a regular file for reading in parts; never waits on a pipe.
+pub fn open_file(path: &Path) -> Result<Opened, FileFault> {
+    let open = || {
+        let file = std::fs::File::options().read(true).custom_flags(NONBLOCK).open(path)?;
+        let stat = rustix::fs::fstat(&file)?;
+        if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
+            return Err(std::io::Error::other("not a regular file"));
+        }
+        Ok(Opened::on_disk(file, FileStat::of(&stat)))
+    };
+    open().map_err(FileFault::io(path))
 }
 
 /// Reads a whole file that has at most `limit` bytes; a file that grows meanwhile is refused as well.

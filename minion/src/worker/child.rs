@@ -75,14 +75,15 @@ fn call(line: &Arc<Line>, mut start: Start, functions: Arc<Functions>) -> Finish
 /// The context of a call whose daemon is at the other end of a line.
 pub fn context<Q: Questions + 'static>(line: &Arc<Q>, start: Start, functions: Arc<Functions>) -> Act {
     let daemon = Arc::new(Through::new(line.clone()));
+    let cache_dir = PathBuf::from(start.cache_dir);
     Act::new(Parts {
         id: start.id,
         jid: start.jid,
         grains: Arc::new(start.grains),
         pillar: Arc::new(start.pillar),
         opts: Arc::new(start.opts),
-        files: Arc::new(RemoteFiles::new(daemon.clone())),
-        cache_dir: PathBuf::from(start.cache_dir),
+        files: Arc::new(RemoteFiles::new(daemon.clone(), &cache_dir)),
+        cache_dir,
         config_dir: start.config_dir.map(PathBuf::from),
         renderer: Arc::new(Renderer::new(Limits::default())),
         functions,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fleet_common::call::CallError;
 use fleet_common::ids::Jid;
+use fleet_common::proto::files::Manifest;
 use fleet_common::proto::request::{Reply, Request};
 use fleet_common::proto::worker::{Answer, Ask, Running};
 use fleet_common::value::{Map, Value};
@@ -39,6 +40,16 @@ impl<Q: Questions> Through<Q> {
     }
 }
 
+impl<Q: Questions> Through<Q> {
+    fn manifest(&self, ask: Ask) -> Result<Option<Manifest>, FetchError> {
+        match self.questions.question(ask) {
+            Ok(Answer::Tree { manifest }) => Ok(manifest),
+            Ok(_) => Err(FetchError(strange().to_string())),
+            Err(error) => Err(FetchError(error.to_string())),
+        }
+    }
+}
+
 fn strange() -> CallError {
     CallError::Failed("the minion daemon gave an answer to another question".to_owned())
 }
@@ -58,6 +69,15 @@ impl<Q: Questions> Asker for Through<Q> {
             Ok(_) => Err(FetchError(strange().to_string())),
             Err(error) => Err(FetchError(error.to_string())),
         }
+    }
+
+    fn tree(&self, env: &str, prefix: &str, most: u32) -> Result<Option<Manifest>, FetchError> {
+        self.manifest(Ask::Tree { env: env.to_owned(), prefix: prefix.to_owned(), most })
+    }
+
+    fn fetch_tree(&self, env: &str, prefix: &str) -> Result<Manifest, FetchError> {
+        let manifest = self.manifest(Ask::FetchTree { env: env.to_owned(), prefix: prefix.to_owned() })?;
+        manifest.ok_or_else(|| FetchError(strange().to_string()))
     }
 }
 

@@ -127,7 +127,13 @@ async fn large_answers(world: &World, count: u32) -> Result<f64, ChannelError> {
             let client = client.clone();
             tokio::spawn(async move {
                 for _ in 0..count / 4 {
-                    let request = Request::Read { env: "base".into(), path: "a".into(), offset: 0, length: PART };
+                    let request = Request::Read {
+                        env: "base".into(),
+                        path: "a".into(),
+                        offset: 0,
+                        length: PART,
+                        sha256: Default::default(),
+                    };
                     client.call(request).await?;
                 }
                 Ok::<_, ChannelError>(())

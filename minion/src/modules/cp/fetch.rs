@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, Facts};
 use fleet_common::digest;
+use fleet_common::files::{FileStat, Opened};
 use fleet_common::render::{Scope, Template};
 use fleet_common::value::{Map, Value};
 
@@ -13,8 +14,10 @@ use super::list::{Environment, fault};
 use crate::cx::{Act, Look};
 use crate::system::fs::{self, FileFault, WriteOptions};
 
-/// The largest file of this machine that is copied.
-const LIMIT: u64 = 256 << 20;
+/// The largest template.
+const LIMIT: u64 = 64 << 20;
+/// What the kernel adds to the permissions of a regular file.
+const REGULAR: u32 = 0o100_000;
 
 args! {
     /// Arguments of `cp.get_file`.
@@ -91,6 +94,18 @@ args! {
 }
 
 args! {
+    /// Arguments of `cp.stat_file`.
+    pub struct StatFile {
+        /// The file: `salt://...` or a path.
+        path: String,
+        /// The environment.
+        saltenv: Option<String> = None,
+        /// The permissions as an octal text; else the kernel's number.
+        octal: bool = true,
+    }
+}
+
+args! {
     /// Files of the tree.
     pub struct Several {
         /// The files: `salt://...`, a list or separated by commas.
@@ -126,20 +141,23 @@ fn place(look: &Look, url: &str, given: Option<String>) -> Option<(String, Strin
     Some((saltenv(look, query.or(given)), path.to_owned()))
 }
 
-/// Content of a file of the tree, of `file://` or of a path; `None` when there is none.
-fn read(look: &Look, url: &str, env: Option<String>) -> Result<Option<Vec<u8>>, CallError> {
+/// A file of the tree, of `file://` or of a path, open; `None` when there is none.
+pub(super) fn open(look: &Look, url: &str, env: Option<String>) -> Result<Option<Opened>, CallError> {
     if let Some((env, path)) = place(look, url, env) {
-        return Ok(look.file_source().read(&env, &path).map_err(fault)?.map(|content| content.to_vec()));
+        return look.file_source().open(&env, &path).map_err(fault);
     }
-    let path = url.strip_prefix("file://").unwrap_or(url);
-    if path.contains("://") {
-        return Err(CallError::Unsupported(format!("fetching {url}")));
-    }
-    match fs::read_bounded(Path::new(path), LIMIT) {
-        Ok(content) => Ok(Some(content)),
+    let path = Path::new(here(url)?);
+    match fs::open_file(path) {
+        Ok(file) => Ok(Some(file)),
         Err(missing) if missing.is_missing() => Ok(None),
         Err(other) => Err(failed(other)),
     }
+}
+
+/// The path of a file of this machine.
+fn here(url: &str) -> Result<&str, CallError> {
+    let path = url.strip_prefix("file://").unwrap_or(url);
+    if path.contains("://") { Err(CallError::Unsupported(format!("fetching {url}"))) } else { Ok(path) }
 }
 
 fn failed(fault: FileFault) -> CallError {
@@ -147,7 +165,7 @@ fn failed(fault: FileFault) -> CallError {
 }
 
 /// Writes a copy; false when its directory is not there and must not be made.
-fn copy(dest: &Path, content: &[u8], makedirs: bool, mode: Option<u32>) -> Result<bool, CallError> {
+fn copy(dest: &Path, content: &Opened, makedirs: bool, mode: Option<u32>) -> Result<bool, CallError> {
     let parent = dest.parent().unwrap_or(Path::new("/"));
     if !parent.is_dir() {
         if !makedirs {
@@ -155,7 +173,8 @@ fn copy(dest: &Path, content: &[u8], makedirs: bool, mode: Option<u32>) -> Resul
         }
         std::fs::create_dir_all(parent).map_err(FileFault::io(parent)).map_err(failed)?;
     }
-    fs::write_atomic(dest, content, &WriteOptions { mode, ..WriteOptions::default() }).map_err(failed)?;
+    let options = WriteOptions { mode, ..WriteOptions::default() };
+    fs::write_atomic_with(dest, &options, |file| content.copy_to(file).map(drop)).map_err(failed)?;
     Ok(true)
 }
 
@@ -166,7 +185,7 @@ fn target(dest: &str, source: &str) -> PathBuf {
 }
 
 /// What a copy returns: its path, an empty text without a source, false without a place.
-fn copied(dest: &Path, content: Option<Vec<u8>>, makedirs: bool, mode: Option<u32>) -> CallResult {
+fn copied(dest: &Path, content: Option<Opened>, makedirs: bool, mode: Option<u32>) -> CallResult {
     let Some(content) = content else { return Ok("".into()) };
     if !copy(dest, &content, makedirs, mode)? {
         return Ok(false.into());
@@ -195,7 +214,7 @@ pub(super) fn get_file(act: &Act, arguments: Arguments) -> CallResult {
         args.path = render(act, &args.path, "<path>", env.clone(), Map::new())?;
         args.dest = render(act, &args.dest, "<dest>", env, Map::new())?;
     }
-    let content = read(act, &args.path, args.saltenv)?;
+    let content = open(act, &args.path, args.saltenv)?;
     copied(&target(&args.dest, &args.path), content, args.makedirs, None)
 }
 
@@ -203,23 +222,31 @@ pub(super) fn get_template(act: &Act, arguments: Arguments) -> CallResult {
     let args = GetTemplate::bind("cp.get_template", arguments)?;
     only_jinja(&args.template)?;
     let env = saltenv(act, args.saltenv.clone());
-    let Some(content) = read(act, &args.path, args.saltenv)? else { return Ok("".into()) };
+    let Some(content) = open(act, &args.path, args.saltenv)? else { return Ok("".into()) };
+    let content = content.whole(LIMIT).map_err(FileFault::io(Path::new(&args.path))).map_err(failed)?;
     let text = String::from_utf8(content)
         .map_err(|_| CallError::Failed(format!("{} is not UTF-8 text and no template", args.path)))?;
     let name = args.path.strip_prefix("salt://").unwrap_or(&args.path);
     let rendered = render(act, &text, name, env, args.context)?;
     // What a template puts together may be secret.
-    copied(&target(&args.dest, &args.path), Some(rendered.into_bytes()), args.makedirs, Some(0o600))
+    copied(
+        &target(&args.dest, &args.path),
+        Some(Opened::in_memory(rendered.into_bytes().into(), FileStat::default())),
+        args.makedirs,
+        Some(0o600),
+    )
 }
 
-/// Files of a directory of the tree, `salt://dir` or `salt://`.
+/// Files of a directory of the tree, `salt://dir` or `salt://`, all of which will be read.
 fn below(look: &Look, function: &str, url: &str, env: Option<String>) -> Result<(String, Vec<String>), CallError> {
     let Some((env, directory)) = place(look, url, env) else {
         return Err(CallError::Unsupported(format!("{function} of {url}: only salt:// paths are")));
     };
     let prefix = directory.trim_matches('/');
     let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-    let files = look.file_source().list(&env, &prefix).map_err(fault)?;
+    let source = look.file_source();
+    source.prefetch(&env, &prefix).map_err(fault)?;
+    let files = source.list(&env, &prefix).map_err(fault)?;
     Ok((env, files))
 }
 
@@ -232,7 +259,7 @@ pub(super) fn get_dir(act: &Act, arguments: Arguments) -> CallResult {
     let mut written = Vec::new();
     for file in files {
         let dest = Path::new(&args.dest).join(&file[above..]);
-        if let Some(content) = act.file_source().read(&env, &file).map_err(fault)? {
+        if let Some(content) = act.file_source().open(&env, &file).map_err(fault)? {
             copy(&dest, &content, true, None)?;
             written.push(dest.to_string_lossy().into_owned());
         }
@@ -244,24 +271,24 @@ pub(super) fn get_url(act: &Act, arguments: Arguments) -> CallResult {
     let args = GetUrl::bind("cp.get_url", arguments)?;
     let Some((env, path)) = place(act, &args.path, args.saltenv) else {
         // A file of this machine is where it should be already.
-        let path = args.path.strip_prefix("file://").unwrap_or(&args.path);
-        if path.contains("://") {
-            return Err(CallError::Unsupported(format!("fetching {}", args.path)));
-        }
+        let path = here(&args.path)?;
         return Ok(if Path::new(path).exists() { path.into() } else { "".into() });
     };
     if args.dest.is_empty() {
         return Ok(cache(act, &env, &path)?.into());
     }
-    let content = act.file_source().read(&env, &path).map_err(fault)?.map(|content| content.to_vec());
+    let content = act.file_source().open(&env, &path).map_err(fault)?;
     copied(&target(&args.dest, &args.path), content, args.makedirs, None)
 }
 
 /// Brings a file into the cache; its path there, or an empty text.
 fn cache(act: &Act, env: &str, path: &str) -> Result<String, CallError> {
     let Some(local) = inside(&cached(act, env), path) else { return Ok(String::new()) };
-    let Some(content) = act.file_source().read(env, path).map_err(fault)? else { return Ok(String::new()) };
-    copy(&local, &content, true, None)?;
+    let Some(content) = act.file_source().open(env, path).map_err(fault)? else { return Ok(String::new()) };
+    // What came from a master is there by now; a tree on this machine is copied.
+    if !content.is(&local) {
+        copy(&local, &content, true, None)?;
+    }
     Ok(local.to_string_lossy().into_owned())
 }
 
@@ -275,10 +302,7 @@ fn cache_url(act: &Act, url: &str, env: Option<String>) -> Result<String, CallEr
     if let Some((env, path)) = place(act, url, env) {
         return cache(act, &env, &path);
     }
-    let path = url.strip_prefix("file://").unwrap_or(url);
-    if path.contains("://") {
-        return Err(CallError::Unsupported(format!("fetching {url}")));
-    }
+    let path = here(url)?;
     Ok(if Path::new(path).exists() { path.to_owned() } else { String::new() })
 }
 
@@ -304,7 +328,9 @@ pub(super) fn cache_dir(act: &Act, arguments: Arguments) -> CallResult {
 pub(super) fn cache_master(act: &Act, arguments: Arguments) -> CallResult {
     let args = Environment::bind("cp.cache_master", arguments)?;
     let env = saltenv(act, args.saltenv);
-    let files = act.file_source().list(&env, &args.prefix).map_err(fault)?;
+    let source = act.file_source();
+    source.prefetch(&env, &args.prefix).map_err(fault)?;
+    let files = source.list(&env, &args.prefix).map_err(fault)?;
     let paths: Result<Vec<String>, CallError> = files.iter().map(|file| cache(act, &env, file)).collect();
     Ok(paths?.into())
 }
@@ -314,7 +340,7 @@ pub(super) fn cache_local_file(act: &Act, arguments: Arguments) -> CallResult {
     let Some(local) = inside(&act.cache_dir().join("localfiles"), path.trim_start_matches('/')) else {
         return Ok("".into());
     };
-    let content = read(act, &path, None)?;
+    let content = open(act, &path, None)?;
     // A file of this machine may be secret; its copy is for us alone.
     copied(&local, content, true, Some(0o600))
 }
@@ -326,13 +352,39 @@ pub(super) fn push(_: &Act, arguments: Arguments) -> CallResult {
 
 pub(super) fn hash_file(look: &Look, arguments: Arguments) -> CallResult {
     let args = One::bind("cp.hash_file", arguments)?;
-    let Some(content) = read(look, &args.path, args.saltenv)? else { return Ok("".into()) };
     let opts = look.opts();
     let kind = opts.get("hash_type").and_then(Value::as_str).unwrap_or("sha256");
-    let Some(sum) = digest::hex_of_bytes(kind, &content) else {
+    let answer = |sum: &str| Ok(Map::from_iter([("hsum", sum), ("hash_type", kind)]).into());
+    if let Some((env, path)) = place(look, &args.path, args.saltenv.clone())
+        && let Some(stat) = look.file_source().stat(&env, &path).map_err(fault)?
+        && let Some(sum) = stat.sha256.filter(|_| kind == "sha256")
+    {
+        return answer(&digest::hex(&sum));
+    }
+    let Some(content) = open(look, &args.path, args.saltenv)? else { return Ok("".into()) };
+    let Some(mut sum) = digest::Digest::new(kind) else {
         return Err(CallError::Failed(format!("there is no hash_type '{kind}'")));
     };
-    Ok(Map::from_iter([("hsum", sum.as_str()), ("hash_type", kind)]).into())
+    let summed = content.pieces(|piece| {
+        sum.update(piece);
+        Ok(())
+    });
+    summed.map_err(FileFault::io(Path::new(&args.path))).map_err(failed)?;
+    answer(&digest::hex(&sum.finish()))
+}
+
+pub(super) fn stat_file(look: &Look, arguments: Arguments) -> CallResult {
+    let args = StatFile::bind("cp.stat_file", arguments)?;
+    let mode = match place(look, &args.path, args.saltenv) {
+        Some((env, path)) => look.file_source().stat(&env, &path).map_err(fault)?.map(|stat| stat.mode),
+        None => open(look, &args.path, None)?.map(|file| file.stat().mode),
+    };
+    Ok(match mode {
+        None => Value::Null,
+        Some(mode) if args.octal => format!("0{mode:03o}").into(),
+        Some(mode) => Value::Int(i64::from(REGULAR | mode)),
+    }
+    .into())
 }
 
 pub(super) fn is_cached(look: &Look, arguments: Arguments) -> CallResult {

@@ -90,6 +90,13 @@ pub const MODULE: Module = Module {
             fetch::hash_file,
         ),
         Function::reads(
+            "stat_file",
+            "The permissions of a file of the tree or of this machine; None when there is none.",
+            "cp.stat_file salt://my/file",
+            fetch::StatFile::ROWS,
+            fetch::stat_file,
+        ),
+        Function::reads(
             "is_cached",
             "The path of a file of the tree in the cache; an empty text when it is not there.",
             "cp.is_cached salt://my/file",

@@ -156,8 +156,11 @@ impl Recurse {
             let (path, environment) = rest.split_once("?saltenv=").unwrap_or((rest, environment));
             let path = path.trim_end_matches('/');
             let below = if path.is_empty() { String::new() } else { format!("{path}/") };
-            let is_directory = files.directories(environment, path).map_err(broken)?.iter().any(|name| name == path)
-                || !files.list(environment, &below).map_err(broken)?.is_empty();
+            if self.takes_all() {
+                files.prefetch(environment, &below).map_err(broken)?;
+            }
+            let is_directory = !files.list(environment, &below).map_err(broken)?.is_empty()
+                || files.directories(environment, path).map_err(broken)?.iter().any(|name| name == path);
             if is_directory {
                 return Ok((environment.to_owned(), path.to_owned()));
             }
@@ -171,6 +174,11 @@ impl Recurse {
             )),
             None => Failure::new("Recurse failed: none of the specified sources were found"),
         })
+    }
+
+    /// True when no file below the source is left out: then all are fetched at once.
+    fn takes_all(&self) -> bool {
+        self.include_pat.is_none() && self.exclude_pat.is_none() && self.maxdepth.is_none()
     }
 
     fn find_entries(
