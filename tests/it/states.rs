@@ -12,12 +12,10 @@ use fleet_common::yaml;
 use fleet_minion::cx::{Act, Parts};
 use fleet_minion::foreground::Foreground;
 use fleet_minion::states::{STATES, bind};
+use fleet_tests::harness::SYSTEM_STATES;
 
 /// States whose effect is not predicted: commands, functions, and those that only report.
 const OPAQUE: &[&str] = &["cmd", "environ", "module", "test", "file.exists", "file.missing", "file.touch"];
-
-/// States of the system: their cases run in a copy of this machine (`tests/e2e/system_states.rs`).
-const SYSTEM: &[&str] = &["alternatives"];
 
 /// A state, a declaration (`R` is the scratch directory), and the shell commands that prepare and damage it.
 struct Case(&'static str, &'static str, &'static str, &'static str);
@@ -173,7 +171,7 @@ fn every_planned_state_has_a_case_and_every_example_binds() {
         for function in module.functions {
             let name = format!("{}.{}", module.name, function.name);
             let opaque = OPAQUE.contains(&name.as_str()) || OPAQUE.contains(&module.name);
-            let special = name == "file.accumulated" || SYSTEM.contains(&module.name);
+            let special = name == "file.accumulated" || SYSTEM_STATES.contains(&module.name);
             let has_case = CASES.iter().any(|case| case.0 == name) || crate::system::has_case(&name);
             assert!(opaque || special || has_case, "{name} has no case");
             let document = yaml::load(function.example, "example").unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -13,28 +13,43 @@ pub mod grains;
 pub mod hashutil;
 pub mod hosts;
 pub mod network;
+pub mod pip;
 pub mod pkg;
 pub mod saltutil;
 pub mod state;
 pub mod sys;
+pub mod sysctl;
+pub mod timezone;
 pub mod user;
+pub mod virtualenv;
 
 use crate::cx::Module;
 
 /// All modules. A name may occur twice (a large module is several files) but no function may.
 pub const MODULES: &[&[&Module]] = &[
-    &[&alternatives::MODULE],
-    &[&archive::MODULE, &cmd::MODULE, &cp::MODULE, &dnsutil::MODULE, &environ::MODULE, &grains::MODULE],
+    &file::MODULES,
+    // One a line, so that branches that add modules merge.
     &[
+        &alternatives::MODULE,
+        &archive::MODULE,
+        &cmd::MODULE,
+        &cp::MODULE,
+        &dnsutil::MODULE,
+        &environ::MODULE,
+        &grains::MODULE,
         &hashutil::MODULE,
         &hosts::MODULE,
         &network::MODULE,
+        &pip::MODULE,
         &pkg::MODULE,
         &saltutil::MODULE,
         &state::MODULE,
         &sys::MODULE,
         &sys::TEST,
+        &sysctl::MODULE,
+        &timezone::MODULE,
+        &user::USER,
+        &user::GROUP,
+        &virtualenv::MODULE,
     ],
-    &[&user::USER, &user::GROUP],
-    &file::MODULES,
 ];

@@ -11,10 +11,15 @@ pub mod alternatives;
 pub mod cmd;
 pub mod environ;
 pub mod file;
+pub mod grains;
 pub mod module;
+pub mod pip;
 pub mod pkg;
 pub mod pkgrepo;
+pub mod sysctl;
 pub mod test;
+pub mod timezone;
+pub mod virtualenv;
 
 pub use bind::bind;
 pub use plan::{
@@ -29,8 +34,13 @@ pub const STATES: &[&StateModule] = &[
     &cmd::STATE,
     &environ::STATE,
     &file::STATE,
+    &grains::STATE,
     &module::STATE,
+    &pip::STATE,
     &pkg::STATE,
     &pkgrepo::STATE,
+    &sysctl::STATE,
     &test::STATE,
+    &timezone::STATE,
+    &virtualenv::STATE,
 ];

@@ -7,8 +7,10 @@ pub mod command;
 pub mod environment;
 pub mod fs;
 pub mod netlink;
+pub mod pip;
 pub mod platform;
 mod process;
+pub mod sysctl;
 pub mod user;
 
 pub use process::signal_session;

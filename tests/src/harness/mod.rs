@@ -11,6 +11,6 @@ pub mod raw;
 mod skip;
 
 pub use fleet::{Fleet, FleetOptions, Network};
-pub use machine::Machine;
+pub use machine::{Machine, SYSTEM_STATES};
 pub use process::{Finished, program, wait_until};
 pub use skip::skip;
