@@ -15,7 +15,7 @@ use fleet_common::value::{Map, Value};
 use tokio::sync::Semaphore;
 
 /// Stack of a compilation: templates nest deeper than tokio's threads allow.
-const STACK: usize = 16 * 1024 * 1024;
+const STACK: usize = 64 << 20;
 
 /// Most targets that are warned about.
 const WARNINGS: usize = 1000;

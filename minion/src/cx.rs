@@ -233,6 +233,9 @@ impl Facts for Look {
         Some(self.inner.parts.files.clone())
     }
     /// Templates may call any function, as in the reference, those that change the machine included.
+    fn renderer(&self) -> Arc<Renderer> {
+        self.inner.parts.renderer.clone()
+    }
     fn caller(&self) -> Arc<dyn Call> {
         Arc::new(ByName(Act { look: self.clone() }))
     }

@@ -12,6 +12,7 @@ mod highstate;
 mod input;
 mod jobs;
 mod keys;
+mod limits;
 mod network;
 mod restart;
 mod runners;

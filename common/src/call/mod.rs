@@ -16,6 +16,7 @@ pub use read_only::READ_ONLY;
 pub use registry::{Entry, PureModule, Registry, Row};
 
 use crate::files::FileSource;
+use crate::render::{Limits, Renderer};
 use crate::value::{Map, Value};
 
 /// What a function does to the machine it runs on; decides how durable its job must be.
@@ -181,6 +182,10 @@ pub trait Facts: Send + Sync {
     fn files(&self) -> Option<Arc<dyn FileSource>>;
     /// Calling other functions by name.
     fn caller(&self) -> Arc<dyn Call>;
+    /// What renders templates that a function asks for; programs give theirs, with its compiled templates.
+    fn renderer(&self) -> Arc<Renderer> {
+        Arc::new(Renderer::new(Limits::default()))
+    }
 }
 
 impl fmt::Debug for dyn Facts {

@@ -1,7 +1,8 @@
 //! `config.*` that only read: settings looked up in configuration, grains and pillar.
 
 use crate::args;
-use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, PureModule};
+use crate::call::{Arguments, CallResult, Code, Facts, Function, Module, PureModule};
+use crate::target::glob;
 use crate::value::{Map, Value, merge, path};
 
 /// The module.
@@ -148,12 +149,26 @@ fn merged(facts: &dyn Facts, wanted: &Get) -> Option<Value> {
 
 fn option(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     let wanted = Choice::bind("config.option", arguments)?;
-    if wanted.wildcard {
-        return Err(CallError::Unsupported("config.option with wildcard".to_owned()));
-    }
     let name = wanted.value.as_str();
     let (opts, grains, pillar) = (facts.opts(), facts.grains(), facts.pillar());
     let master = pillar.get("master").and_then(Value::as_map);
+    if wanted.wildcard {
+        // Only the first source with such names counts.
+        let sources: [(bool, Option<&Map>); 4] = [
+            (wanted.omit_opts, Some(&opts)),
+            (wanted.omit_grains, Some(&grains)),
+            (wanted.omit_pillar, Some(&pillar)),
+            (wanted.omit_master, master),
+        ];
+        for source in sources.into_iter().filter(|(omit, _)| !omit).filter_map(|(_, source)| source) {
+            let named = |key: &Value| key.as_str().is_some_and(|key| glob::matches(name, key));
+            let found: Map = source.iter().filter(|(key, _)| named(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+            if !found.is_empty() {
+                return Ok(found.into());
+            }
+        }
+        return Ok(wanted.default.into());
+    }
     let found = (!wanted.omit_opts).then(|| opts.get(name)).flatten();
     let found = found.or_else(|| (!wanted.omit_grains).then(|| grains.get(name)).flatten());
     let found = found.or_else(|| (!wanted.omit_pillar).then(|| pillar.get(name)).flatten());

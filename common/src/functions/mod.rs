@@ -2,18 +2,21 @@
 //!
 //! One file a module, one table a file. They see [`crate::call::Facts`] and nothing else.
 
+mod banner;
 pub mod config;
 pub mod cp;
 pub mod defaults;
 mod filter;
 pub mod grains;
 pub mod hashutil;
+pub mod jinja;
 pub mod log;
 pub mod matching;
 pub mod pillar;
 pub mod random;
 pub mod sdb;
 pub mod slsutil;
+mod snapshot;
 pub mod test;
 pub(crate) mod twister;
 
@@ -26,6 +29,7 @@ pub const MODULES: &[&PureModule] = &[
     &defaults::MODULE,
     &grains::MODULE,
     &hashutil::MODULE,
+    &jinja::MODULE,
     &log::MODULE,
     &matching::MODULE,
     &pillar::MODULE,

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::Rng;
+use sha_crypt::{Sha256Params, Sha512Params, sha256_crypt_b64, sha512_crypt_b64};
 
 use super::twister::Twister;
 use crate::args;
@@ -58,6 +59,14 @@ pub const MODULE: PureModule = Module {
             example: "random.get_str 128",
             args: GetStr::ROWS,
             code: Code::Reads(get_str),
+        },
+        Function {
+            name: "shadow_hash",
+            quick: false,
+            doc: "The hash of a password as /etc/shadow holds it, by sha512 or sha256.",
+            example: "random.shadow_hash My5alT MyP@asswd sha512",
+            args: Shadow::ROWS,
+            code: Code::Reads(shadow_hash),
         },
         Function {
             name: "rand_int",
@@ -139,6 +148,18 @@ args! {
 }
 
 args! {
+    /// Arguments of `random.shadow_hash`.
+    pub struct Shadow {
+        /// The salt; by chance if not given.
+        crypt_salt: Option<String> = None,
+        /// The password; by chance if not given.
+        password: Option<String> = None,
+        /// The algorithm.
+        algorithm: String = "sha512".to_owned(),
+    }
+}
+
+args! {
     /// Arguments of `random.rand_int`.
     pub struct RandInt {
         /// Smallest number.
@@ -188,6 +209,38 @@ fn generator(seed: Option<&Value>) -> Twister {
         Some(Value::Int(number)) => Twister::with_integer(*number),
         Some(other) => Twister::with_text(&python::str_(other)),
         None => Twister::with_integer(rand::rng().random()),
+    }
+}
+
+fn shadow_hash(_: &dyn Facts, arguments: Arguments) -> CallResult {
+    let given = Shadow::bind("random.shadow_hash", arguments)?;
+    let by_chance = |len: usize| -> String {
+        rand::rng().sample_iter(rand::distr::Alphanumeric).take(len).map(char::from).collect()
+    };
+    let password = given.password.unwrap_or_else(|| by_chance(20));
+    let salt = given.crypt_salt.unwrap_or_else(|| by_chance(16));
+    if salt.is_empty() || salt.len() > 16 || !salt.bytes().all(|b| b.is_ascii_alphanumeric() || b"./".contains(&b)) {
+        return Err(CallError::Invocation("a salt is 1 to 16 letters, digits, dots and slashes".to_owned()));
+    }
+    let unusable = |_| CallError::Failed("the password cannot be hashed".to_owned());
+    match given.algorithm.as_str() {
+        "sha512" => {
+            let hash =
+                sha512_crypt_b64(password.as_bytes(), salt.as_bytes(), &Sha512Params::default()).map_err(unusable)?;
+            Ok(format!("$6${salt}${hash}").into())
+        }
+        "sha256" => {
+            let hash =
+                sha256_crypt_b64(password.as_bytes(), salt.as_bytes(), &Sha256Params::default()).map_err(unusable)?;
+            Ok(format!("$5${salt}${hash}").into())
+        }
+        weak @ ("blowfish" | "md5" | "crypt") => {
+            Err(CallError::Unsupported(format!("random.shadow_hash with algorithm '{weak}'")))
+        }
+        other => Err(CallError::Invocation(format!(
+            "Cannot hash using '{other}' hash algorithm. \
+             Natively supported algorithms are: ['sha512', 'sha256', 'blowfish', 'md5', 'crypt']."
+        ))),
     }
 }
 

@@ -1,11 +1,10 @@
 //! `slsutil.*`: what templates and states do with data: merging, serializing, rendering.
 
-use std::sync::Arc;
-
+use super::banner::{Banner, banner};
+use super::snapshot::{environment, scope};
 use crate::args;
-use crate::call::{Arguments, Call, CallError, CallResult, Code, Facts, Function, Module, PureModule};
-use crate::files::FileSource;
-use crate::render::{Limits, Renderer, Scope, Template};
+use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, PureModule};
+use crate::render::Template;
 use crate::value::json_dump::{self, JsonOptions};
 use crate::value::merge::{self, Strategy};
 use crate::value::{Map, Value, json_load, python};
@@ -59,7 +58,7 @@ pub const MODULE: PureModule = Module {
         Function {
             name: "renderer",
             quick: false,
-            doc: "Renders a file of the tree, or a text, through a pipe and returns the data.",
+            doc: "Renders a file of the tree or of the machine, or a text, through a pipe and returns the data.",
             example: "slsutil.renderer salt://path/to/file",
             args: Render::ROWS,
             code: Code::Reads(renderer),
@@ -74,6 +73,22 @@ pub const MODULE: PureModule = Module {
                 let given = BoolStr::bind("slsutil.boolstr", arguments)?;
                 Ok(if given.value.truthy() { given.true_ } else { given.false_ }.into())
             }),
+        },
+        Function {
+            name: "banner",
+            quick: true,
+            doc: "A framed comment that says the file is managed.",
+            example: "slsutil.banner width=60 title='Managed'",
+            args: Banner::ROWS,
+            code: Code::Reads(|_, arguments| banner(&Banner::bind("slsutil.banner", arguments)?)),
+        },
+        Function {
+            name: "findup",
+            quick: true,
+            doc: "The first of the named files in a directory of the tree or the directories above it.",
+            example: "slsutil.findup foo/bar/baz '[map.jinja, settings.jinja]'",
+            args: FindUp::ROWS,
+            code: Code::Reads(findup),
         },
         Function {
             name: "file_exists",
@@ -179,6 +194,8 @@ args! {
         string: Option<String> = None,
         /// The pipe of a text without a first line.
         default_renderer: String = "jinja|yaml".to_owned(),
+        /// Return what each stage of the pipe made instead of the data at its end.
+        show_stages: bool = false,
         /// More names for templates.
         **kwargs: Map,
     }
@@ -193,6 +210,18 @@ args! {
         true_: String = "true".to_owned(),
         /// Text for false.
         false_: String = "false".to_owned(),
+    }
+}
+
+args! {
+    /// Arguments of `slsutil.findup`.
+    pub struct FindUp {
+        /// The directory to start in.
+        startpath: String,
+        /// A file name or several; without one the directory itself is looked for.
+        filenames: Value = Value::Null,
+        /// The environment.
+        saltenv: Option<String> = None,
     }
 }
 
@@ -257,8 +286,17 @@ fn serialize(_: &dyn Facts, arguments: Arguments) -> CallResult {
             text.into()
         }
         "python" => python::repr(&given.obj).into(),
-        other => return Err(CallError::Unsupported(format!("slsutil.serialize with {other}"))),
+        other => return Err(absent("serialize", other)),
     })
+}
+
+/// A format that is not there: the reference's words for those that it does not have either.
+fn absent(function: &str, serializer: &str) -> CallError {
+    let known = ["configparser", "keyvalue", "msgpack", "plist", "toml", "tomlmod", "yamlex"];
+    if known.contains(&serializer) {
+        return CallError::Unsupported(format!("slsutil.{function} with {serializer}"));
+    }
+    CallError::Invocation(format!("Serializer '{serializer}' not found."))
 }
 
 fn deserialize(_: &dyn Facts, arguments: Arguments) -> CallResult {
@@ -272,76 +310,67 @@ fn deserialize(_: &dyn Facts, arguments: Arguments) -> CallResult {
             Ok(document) => Ok(document.value.into()),
             Err(error) => Err(error.diagnostic.into()),
         },
-        other => Err(CallError::Unsupported(format!("slsutil.deserialize with {other}"))),
+        other => Err(absent("deserialize", other)),
     }
-}
-
-/// Facts as they are now, to outlive the call that borrowed them.
-struct Snapshot {
-    id: String,
-    grains: Arc<Map>,
-    pillar: Arc<Map>,
-    opts: Arc<Map>,
-    files: Option<Arc<dyn FileSource>>,
-    caller: Arc<dyn Call>,
-}
-
-impl Facts for Snapshot {
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn grains(&self) -> Arc<Map> {
-        self.grains.clone()
-    }
-    fn pillar(&self) -> Arc<Map> {
-        self.pillar.clone()
-    }
-    fn opts(&self) -> Arc<Map> {
-        self.opts.clone()
-    }
-    fn files(&self) -> Option<Arc<dyn FileSource>> {
-        self.files.clone()
-    }
-    fn caller(&self) -> Arc<dyn Call> {
-        self.caller.clone()
-    }
-}
-
-fn environment(facts: &dyn Facts) -> String {
-    facts.opts().get("saltenv").and_then(Value::as_str).unwrap_or("base").to_owned()
 }
 
 fn renderer(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     let given = Render::bind("slsutil.renderer", arguments)?;
     let saltenv = environment(facts);
     let (path, text) = match (given.path, given.string) {
-        (Some(path), _) => {
-            let path = path.strip_prefix("salt://").unwrap_or(&path).to_owned();
-            let missing = || CallError::Invocation(format!("there is no file '{path}' in environment '{saltenv}'"));
-            let files = facts.files().ok_or_else(missing)?;
-            let read = files.read(&saltenv, &path).map_err(|error| CallError::Failed(error.to_string()))?;
-            let bytes = read.ok_or_else(missing)?;
-            let text =
-                String::from_utf8(bytes.to_vec()).map_err(|_| CallError::Failed(format!("{path} is no text")))?;
-            (path, text)
-        }
+        (Some(path), _) => (path.clone(), source(facts, &saltenv, &path)?),
         (None, Some(text)) => ("<string>".to_owned(), text),
         (None, None) => return Err(CallError::Invocation("Must pass either path or string.".to_owned())),
     };
+    let path = path.strip_prefix("salt://").unwrap_or(&path);
     let text = if text.starts_with("#!") { text } else { format!("#!{}\n{text}", given.default_renderer) };
-    let snapshot = Snapshot {
-        id: facts.id().to_owned(),
-        grains: facts.grains(),
-        pillar: facts.pillar(),
-        opts: facts.opts(),
-        files: facts.files(),
-        caller: facts.caller(),
+    let scope = scope(facts, saltenv, given.kwargs);
+    let (renderer, template) = (facts.renderer(), Template { text: &text, path, sls: None });
+    let answer = if given.show_stages {
+        renderer.stages(&scope, &template).map(Value::Map)
+    } else {
+        renderer.sls(&scope, &template).map(|sls| sls.value)
     };
-    let scope = Scope { saltenv, facts: Arc::new(snapshot), context: given.kwargs };
-    let template = Template { text: &text, path: &path, sls: None };
-    match Renderer::new(Limits::default()).sls(&scope, &template) {
-        Ok(sls) => Ok(sls.value.into()),
-        Err(fault) => Err(CallError::Diagnostic(fault)),
+    answer.map(Into::into).map_err(CallError::Diagnostic)
+}
+
+/// The text of a file of the tree, or of the machine when the path says so.
+fn source(facts: &dyn Facts, saltenv: &str, path: &str) -> Result<String, CallError> {
+    if path.starts_with('/') {
+        // Read by the function that may: there is none where pillar is compiled.
+        let read = facts.caller().call("file.read", Arguments::positional([path]))?;
+        return Ok(read.value.as_str().unwrap_or_default().to_owned());
+    }
+    let path = path.strip_prefix("salt://").unwrap_or(path);
+    let missing = || CallError::Invocation(format!("there is no file '{path}' in environment '{saltenv}'"));
+    let files = facts.files().ok_or_else(missing)?;
+    let read = files.read(saltenv, path).map_err(|error| CallError::Failed(error.to_string()))?;
+    let bytes = read.ok_or_else(missing)?;
+    String::from_utf8(bytes.to_vec()).map_err(|_| CallError::Failed(format!("{path} is no text")))
+}
+
+fn findup(facts: &dyn Facts, arguments: Arguments) -> CallResult {
+    let given = FindUp::bind("slsutil.findup", arguments)?;
+    let saltenv = given.saltenv.unwrap_or_else(|| environment(facts));
+    let names: Vec<String> = match &given.filenames {
+        Value::List(items) => items.iter().map(python::str_).collect(),
+        Value::Null => vec![String::new()],
+        name => vec![python::str_(name)],
+    };
+    let start = given.startpath.trim_matches('/');
+    let mut parts: Vec<&str> = start.split('/').filter(|part| !part.is_empty()).collect();
+    loop {
+        for name in &names {
+            let path = parts.iter().copied().chain([name.as_str()]).filter(|part| !part.is_empty());
+            let path = path.collect::<Vec<_>>().join("/");
+            let there = Arguments::positional([path.as_str()]).with("saltenv", saltenv.as_str());
+            if exists(facts, "slsutil.path_exists", there, true, true)?.value.truthy() {
+                return Ok(path.into());
+            }
+        }
+        if parts.pop().is_none() {
+            return Err(CallError::Invocation("File pattern(s) not found in path ancestry".to_owned()));
+        }
     }
 }
 

@@ -27,6 +27,10 @@ pub struct Limits {
     pub source: usize,
     /// Largest output of one render, in bytes.
     pub output: usize,
+    /// What the values of one render may weigh, in bytes.
+    pub memory: usize,
+    /// Lists and mappings of variables that may be put into others.
+    pub nested: usize,
     /// Statements and expressions that may be evaluated.
     pub fuel: u64,
     /// Nested macro calls, includes and imports.
@@ -37,7 +41,15 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { source: 4 << 20, output: 64 << 20, fuel: 50_000_000, recursion: 100, chain: 1000 }
+        Self {
+            source: 4 << 20,
+            output: 64 << 20,
+            memory: 256 << 20,
+            nested: 100_000,
+            fuel: 50_000_000,
+            recursion: 100,
+            chain: 1000,
+        }
     }
 }
 

@@ -32,12 +32,13 @@ const ABSENT: &[&str] = &[
 ];
 
 /// Sends a file through the pipe that its first line names.
-pub(super) fn run(around: &Around<'_>) -> Result<Sls, Box<Diagnostic>> {
+pub(super) fn run(around: &Around<'_>, mut made: impl FnMut(&str, &Flow)) -> Result<Sls, Box<Diagnostic>> {
     let template = around.template;
     let stages = stages(template.text).map_err(|fault| Box::new(fault.at(Place::new(template.path, 1, 1))))?;
     let mut flow = Flow { text: template.text.to_owned(), origins: Origins::verbatim(template.path), data: None };
     for stage in stages {
         flow = (stage.run)(around, flow)?;
+        made(stage.name, &flow);
     }
     Ok(flow.data.unwrap_or_else(|| Sls {
         value: flow.text.as_str().into(),

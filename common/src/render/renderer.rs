@@ -5,6 +5,7 @@ use super::pipe;
 use super::stages::Around;
 use super::{Limits, Scope, Sls, Template};
 use crate::diag::Diagnostic;
+use crate::value::Map;
 
 /// Renders templates and whole pipes; keeps compiled templates by content. Cheap to share, never changes what it renders.
 pub struct Renderer {
@@ -24,7 +25,17 @@ impl Renderer {
 
     /// Renders the whole pipe that the first line names (`#!jinja|yaml` without one).
     pub fn sls(&self, scope: &Scope, template: &Template<'_>) -> Result<Sls, Box<Diagnostic>> {
-        pipe::run(&Around { renderer: self, scope, template: *template })
+        pipe::run(&Around { renderer: self, scope, template: *template }, |_, _| {})
+    }
+
+    /// What each stage of the pipe made, by its name: the text, and the data at the end.
+    pub fn stages(&self, scope: &Scope, template: &Template<'_>) -> Result<Map, Box<Diagnostic>> {
+        let mut all = Map::new();
+        pipe::run(&Around { renderer: self, scope, template: *template }, |stage, flow| {
+            let made = flow.data.as_ref().map_or_else(|| flow.text.as_str().into(), |data| data.value.clone());
+            all.insert(stage, made);
+        })?;
+        Ok(all)
     }
 
     pub(super) fn engine(&self) -> &Engine {

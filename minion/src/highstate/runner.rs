@@ -263,7 +263,7 @@ fn attempt(number: u32, outcome: &Outcome) -> String {
 impl ChunkRunner for MinionRunner<'_> {
     fn beside<'s>(&'s self, walk: &mut dyn FnMut(&Start<'_, 's>)) {
         // Templates need more stack than a thread has by default; a job that can not be started reports itself failed.
-        let thread = || std::thread::Builder::new().stack_size(16 << 20);
+        let thread = || std::thread::Builder::new().stack_size(64 << 20);
         std::thread::scope(|scope| walk(&|job| drop(thread().spawn_scoped(scope, job))));
     }
 

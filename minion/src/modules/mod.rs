@@ -13,6 +13,7 @@ pub mod grains;
 pub mod hashutil;
 pub mod hosts;
 pub mod network;
+pub mod pillar;
 pub mod pip;
 pub mod pkg;
 pub mod saltutil;
@@ -27,6 +28,10 @@ use crate::cx::Module;
 
 /// All modules. A name may occur twice (a large module is several files) but no function may.
 pub const MODULES: &[&[&Module]] = &[
+    &[&alternatives::MODULE, &pillar::MODULE],
+    &[&archive::MODULE, &cmd::MODULE, &cp::MODULE, &dnsutil::MODULE, &environ::MODULE, &grains::MODULE],
+    &[&hashutil::MODULE, &hosts::MODULE, &network::MODULE, &saltutil::MODULE, &state::MODULE, &sys::MODULE],
+    &[&user::USER, &user::GROUP],
     &file::MODULES,
     // One a line, so that branches that add modules merge.
     &[

@@ -25,7 +25,7 @@ use crate::system::signal_session;
 /// The first argument of a worker process, as it shows in process lists; job id and function follow.
 pub const PROCESS_NAME: &str = "saltminion-worker";
 /// Stack of the thread that runs the function.
-const STACK: usize = 16 << 20;
+const STACK: usize = 64 << 20;
 
 /// True when this process was started as a worker.
 pub fn is_worker() -> bool {

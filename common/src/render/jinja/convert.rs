@@ -1,9 +1,11 @@
 //! Between the data model and the values of a running template.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::fault::{Fault, Res};
 use super::object::{Dict, Key, Object, Val};
+use super::size;
 use crate::value::{Map, Value};
 
 impl From<&Value> for Val {
@@ -45,14 +47,19 @@ const DEEPEST: usize = 200;
 impl Val {
     /// As data for functions and serializers. What is no data (macros, functions) becomes its text.
     pub fn to_value(&self) -> Res<Value> {
-        self.value_at(0)
+        self.value_at(0, &Cell::new(size::DATA))
     }
 
-    fn value_at(&self, depth: usize) -> Res<Value> {
+    fn value_at(&self, depth: usize, left: &Cell<usize>) -> Res<Value> {
         if depth > DEEPEST {
             return Err(Fault::limit("a value is nested too deep"));
         }
-        let list = |items: &[Val]| items.iter().map(|item| item.value_at(depth + 1)).collect::<Res<Vec<Value>>>();
+        let own = 32 + if let Self::Str(text) = self { text.len() } else { 0 };
+        match left.get().checked_sub(own) {
+            Some(rest) => left.set(rest),
+            None => return Err(Fault::limit(format!("a value needs more than {} bytes", size::DATA))),
+        }
+        let list = |items: &[Val]| items.iter().map(|item| item.value_at(depth + 1, left)).collect::<Res<Vec<Value>>>();
         Ok(match self {
             Self::Undefined(missing) => return Err(Fault::missing(missing)),
             Self::None => Value::Null,
@@ -69,7 +76,7 @@ impl Val {
                 let dict = dict.borrow();
                 let mut map = Map::with_capacity(dict.len());
                 for (key, value) in dict.iter() {
-                    map.insert(key.val().value_at(depth + 1)?, value.value_at(depth + 1)?);
+                    map.insert(key.val().value_at(depth + 1, left)?, value.value_at(depth + 1, left)?);
                 }
                 Value::Map(map)
             }
@@ -78,7 +85,7 @@ impl Val {
                 Object::Namespace(names) => {
                     let mut map = Map::new();
                     for (name, value) in names.borrow().iter() {
-                        map.insert(&**name, value.value_at(depth + 1)?);
+                        map.insert(&**name, value.value_at(depth + 1, left)?);
                     }
                     Value::Map(map)
                 }

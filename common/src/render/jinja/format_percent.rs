@@ -1,7 +1,7 @@
 //! `'%s' % x` and the `format` filter.
 
 use super::fault::{Fault, Res};
-use super::format_spec::Spec;
+use super::format_spec::{Spec, WIDEST};
 use super::object::{TextKey, Val};
 
 /// Formats a text with `%` directives.
@@ -47,13 +47,13 @@ pub(super) fn format(template: &str, value: &Val) -> Res {
             Some(_) => star(&mut next).unsigned_abs() as usize,
             None => number(&mut chars),
         }
-        .min(100_000);
+        .min(WIDEST);
         if chars.next_if_eq(&'.').is_some() {
             let precision = match chars.next_if_eq(&'*') {
                 Some(_) => star(&mut next).unsigned_abs() as usize,
                 None => number(&mut chars),
             };
-            spec.precision = Some(precision.min(100_000));
+            spec.precision = Some(precision.min(WIDEST));
         }
         while chars.next_if(|c| "hlL".contains(*c)).is_some() {}
         let Some(kind) = chars.next() else { return Err(Fault::error("incomplete format")) };

@@ -7,7 +7,7 @@ use super::object::Val;
 use crate::value::python;
 
 /// Largest width and precision.
-const WIDEST: usize = 100_000;
+pub(super) const WIDEST: usize = 60_000;
 
 /// What a specification says.
 #[derive(Debug, Clone)]

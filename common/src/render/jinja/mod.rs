@@ -25,6 +25,7 @@ mod operate;
 mod pattern;
 mod prepass;
 mod print;
+mod size;
 mod strings;
 mod tests;
 mod tree;

@@ -1,5 +1,6 @@
 //! Arithmetic, comparison and containment as Python does them, with its messages.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -8,10 +9,8 @@ use num_traits::{Signed, ToPrimitive, Zero};
 
 use super::fault::{Fault, Res};
 use super::object::{Key, Object, TextKey, Val};
+use super::size;
 use super::tree::Operator;
-
-/// Longest text or list that `*` makes, and largest power in bits.
-const LARGEST: usize = 10_000_000;
 
 /// `left op right`.
 pub(super) fn arithmetic(op: Operator, left: &Val, right: &Val) -> Res {
@@ -168,10 +167,23 @@ fn floats(op: Operator, a: f64, b: f64) -> Res {
 
 fn add(left: &Val, right: &Val) -> Res {
     match (left, right) {
-        (Val::Str(a), Val::Str(b)) => Ok(Val::str([&**a, &**b].concat())),
-        (Val::Bytes(a), Val::Bytes(b)) => Ok(Val::Bytes([&**a, &**b].concat().into())),
-        (Val::List(a), Val::List(b)) => Ok(Val::list([&**a.borrow(), &**b.borrow()].concat())),
-        (Val::Tuple(a), Val::Tuple(b)) => Ok(Val::tuple([&**a, &**b].concat())),
+        (Val::Str(a), Val::Str(b)) => {
+            size::text(1, a.len(), b.len())?;
+            Ok(Val::str([&**a, &**b].concat()))
+        }
+        (Val::Bytes(a), Val::Bytes(b)) => {
+            size::text(1, a.len(), b.len())?;
+            Ok(Val::Bytes([&**a, &**b].concat().into()))
+        }
+        (Val::List(a), Val::List(b)) => {
+            let (a, b) = (a.borrow(), b.borrow());
+            size::items(a.len() + b.len())?;
+            Ok(Val::list([&**a, &**b].concat()))
+        }
+        (Val::Tuple(a), Val::Tuple(b)) => {
+            size::items(a.len() + b.len())?;
+            Ok(Val::tuple([&**a, &**b].concat()))
+        }
         (Val::Str(_), other) => {
             Err(Fault::error(format!("can only concatenate str (not \"{}\") to str", other.type_name()))
                 .help("use ~ to join text with other values"))
@@ -193,13 +205,10 @@ fn multiply(left: &Val, right: &Val) -> Res {
         _ => return Err(unsupported(Operator::Multiply, left, right)),
     };
     let count = usize::try_from(count).unwrap_or(0);
-    let bounded = |len: usize| match len.checked_mul(count) {
-        Some(total) if total <= LARGEST => Ok(()),
-        _ => Err(Fault::limit("a repetition is too long")),
-    };
+    let bounded = |len: usize| size::items(len.saturating_mul(count));
     Ok(match sequence {
         Val::Str(text) => {
-            bounded(text.len())?;
+            size::text(count, text.len(), 0)?;
             Val::str(text.repeat(count))
         }
         Val::List(items) => {
@@ -233,28 +242,54 @@ fn unsupported(op: Operator, left: &Val, right: &Val) -> Fault {
 }
 
 impl Val {
-    /// `==`, without faults: what is not there equals nothing.
+    /// `==`, without faults: what is not there, or too large to compare, equals nothing.
     pub fn equals(&self, other: &Self) -> bool {
-        match (self, other) {
+        self.equal(other).unwrap_or(false)
+    }
+
+    /// `==`; none for values too large or too deep to compare.
+    pub fn equal(&self, other: &Self) -> Option<bool> {
+        self.equal_within(other, 0, &Cell::new(size::COMPARED))
+    }
+
+    fn equal_within(&self, other: &Self, depth: usize, left: &Cell<usize>) -> Option<bool> {
+        left.set(left.get().checked_sub(1)?);
+        if depth > size::DEPTH {
+            return None;
+        }
+        let all = |a: &[Val], b: &[Val]| {
+            if a.len() != b.len() {
+                return Some(false);
+            }
+            for (a, b) in a.iter().zip(b) {
+                if !a.equal_within(b, depth + 1, left)? {
+                    return Some(false);
+                }
+            }
+            Some(true)
+        };
+        Some(match (self, other) {
             (Self::Str(a), Self::Str(b)) => a == b,
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::None, Self::None) => true,
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
             (Self::Big(a), Self::Big(b)) => a == b,
-            (Self::List(a), Self::List(b)) => {
-                Rc::ptr_eq(a, b) || {
-                    let (a, b) = (a.borrow(), b.borrow());
-                    a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.equals(b))
+            (Self::List(a), Self::List(b)) => Rc::ptr_eq(a, b) || all(&a.borrow(), &b.borrow())?,
+            (Self::Tuple(a), Self::Tuple(b)) => Rc::ptr_eq(a, b) || all(a, b)?,
+            (Self::Dict(a), Self::Dict(b)) if !Rc::ptr_eq(a, b) => {
+                let (a, b) = (a.borrow(), b.borrow());
+                if a.len() != b.len() {
+                    return Some(false);
                 }
-            }
-            (Self::Tuple(a), Self::Tuple(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.equals(b)),
-            (Self::Dict(a), Self::Dict(b)) => {
-                Rc::ptr_eq(a, b) || {
-                    let (a, b) = (a.borrow(), b.borrow());
-                    a.len() == b.len()
-                        && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| value.equals(other)))
+                for (key, value) in a.iter() {
+                    match b.get(key) {
+                        Some(other) if value.equal_within(other, depth + 1, left)? => {}
+                        _ => return Some(false),
+                    }
                 }
+                true
             }
+            (Self::Dict(_), Self::Dict(_)) => true,
             (Self::Set(a), Self::Set(b)) => {
                 let (a, b) = (a.borrow(), b.borrow());
                 a.len() == b.len() && a.iter().all(|key| b.contains(key))
@@ -262,7 +297,7 @@ impl Val {
             (Self::Object(a), Self::Object(b)) => match (&**a, &**b) {
                 (Object::Range(..), Object::Range(..)) | (Object::View(..), Object::View(..)) => {
                     match (self.items(), other.items()) {
-                        (Ok(a), Ok(b)) => a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.equals(b)),
+                        (Ok(a), Ok(b)) => all(&a, &b)?,
                         _ => false,
                     }
                 }
@@ -276,11 +311,15 @@ impl Val {
                 (Some(a), Some(b)) => a == b,
                 _ => false,
             },
-        }
+        })
     }
 
     /// The order of two values, or the fault Python raises when there is none.
     pub fn order(&self, other: &Self, sign: &str) -> Res<Ordering> {
+        self.order_within(other, sign, 0)
+    }
+
+    fn order_within(&self, other: &Self, sign: &str, depth: usize) -> Res<Ordering> {
         for side in [self, other] {
             if let Self::Undefined(missing) = side {
                 return Err(Fault::missing(missing));
@@ -294,8 +333,8 @@ impl Val {
             (Self::Str(a), Self::Str(b)) => Ok(a.cmp(b)),
             (Self::Int(a), Self::Int(b)) => Ok(a.cmp(b)),
             (Self::Bytes(a), Self::Bytes(b)) => Ok(a.cmp(b)),
-            (Self::List(a), Self::List(b)) => order_items(&a.borrow(), &b.borrow(), sign),
-            (Self::Tuple(a), Self::Tuple(b)) => order_items(a, b, sign),
+            (Self::List(a), Self::List(b)) => order_items(&a.borrow(), &b.borrow(), sign, depth),
+            (Self::Tuple(a), Self::Tuple(b)) => order_items(a, b, sign, depth),
             _ => match (integer(self), integer(other)) {
                 (Some(a), Some(b)) => Ok(a.big().cmp(&b.big())),
                 _ => match (self.as_float(), other.as_float()) {
@@ -337,10 +376,13 @@ impl Val {
     }
 }
 
-fn order_items(a: &[Val], b: &[Val], sign: &str) -> Res<Ordering> {
+fn order_items(a: &[Val], b: &[Val], sign: &str, depth: usize) -> Res<Ordering> {
+    if depth > size::DEPTH {
+        return Err(size::incomparable());
+    }
     for (left, right) in a.iter().zip(b) {
-        if !left.equals(right) {
-            return left.order(right, sign);
+        if !left.equal(right).ok_or_else(size::incomparable)? {
+            return left.order_within(right, sign, depth + 1);
         }
     }
     Ok(a.len().cmp(&b.len()))

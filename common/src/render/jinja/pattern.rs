@@ -5,6 +5,7 @@ use fancy_regex::Regex;
 use super::fault::{Fault, Res};
 use super::interpret::Arguments;
 use super::object::Val;
+use super::size;
 
 /// Longest pattern.
 const LONGEST: usize = 10_000;
@@ -81,9 +82,7 @@ impl Pattern {
             out.push_str(&text[last..whole.start()]);
             expand(replacement, &found, &mut out)?;
             last = whole.end();
-            if out.len() > 64 << 20 {
-                return Err(Fault::limit("a replacement is too long"));
-            }
+            size::text(1, out.len(), 0)?;
         }
         out.push_str(&text[last..]);
         Ok(out)

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::fault::{Fault, Res};
 use super::object::{MissingKind, Object, Val, ViewKind, range_len};
+use super::size;
 use crate::value::python;
 
 /// Deepest nesting that is printed; what is deeper (a list inside itself) prints as `...`.
@@ -23,7 +24,7 @@ impl Val {
             },
             _ => self.write_repr(out, 0),
         }
-        Ok(())
+        size::text(1, out.len(), 0)
     }
 
     /// `str(value)`.
@@ -41,6 +42,10 @@ impl Val {
     }
 
     fn write_repr(&self, out: &mut String, depth: usize) {
+        // What is too long is refused by who asked for it.
+        if out.len() > size::TEXT {
+            return;
+        }
         if depth > DEEPEST {
             out.push_str("...");
             return;

@@ -9,6 +9,7 @@ use super::super::fault::{Fault, Res};
 use super::super::interpret::{Arguments, Run};
 use super::super::object::{Absent, Key, Val};
 use super::super::operate;
+use super::super::size;
 use super::Table;
 use super::select::Attribute;
 
@@ -216,6 +217,7 @@ fn join(run: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
             Some(attribute) => attribute.get(run, &item)?.print(&mut out)?,
             None => item.print(&mut out)?,
         }
+        size::text(1, out.len(), with.len())?;
     }
     Ok(Val::str(out))
 }
@@ -317,7 +319,7 @@ fn flatten_into(items: &[Val], levels: Option<i64>, nulls: bool, depth: usize, o
             other => out.push(other.clone()),
         }
     }
-    Ok(())
+    size::items(out.len())
 }
 
 fn zip(value: &Val, arguments: &mut Arguments, fill: Option<Val>) -> Res {

@@ -16,8 +16,16 @@ pub(super) const FILTERS: Table = &[
         let indent = arguments.integer("indent")?.map(indentation);
         Ok(Val::str(dumps(&value, &JsonOptions { sort_keys, indent, ..JsonOptions::default() })?))
     }),
-    ("load_json", |_, value, _| load_json(&value.text()?)),
-    ("load_yaml", |_, value, _| load_yaml(&value.text()?, "load_yaml")),
+    ("load_json", |run, value, _| {
+        let text = value.text()?;
+        run.hold_parsed(&text)?;
+        load_json(&text)
+    }),
+    ("load_yaml", |run, value, _| {
+        let text = value.text()?;
+        run.hold_parsed(&text)?;
+        load_yaml(&text, "load_yaml")
+    }),
     ("load_text", |_, value, _| value.text().map(Val::str)),
     ("pprint", |_, value, _| pretty(&value)),
     ("python", |_, value, _| pretty(&value)),
@@ -69,13 +77,15 @@ fn indentation(columns: i64) -> String {
 }
 
 fn dumps(value: &Val, options: &JsonOptions) -> Res<String> {
+    // Small enough to be looked through once more.
+    let data = value.to_value()?;
     if options.sort_keys {
         sortable(value, 0)?;
     }
     if let Val::Bytes(_) | Val::Set(_) = value {
         return Err(Fault::error(format!("Object of type {} is not JSON serializable", value.type_name())));
     }
-    Ok(json_dump::dumps(&value.to_value()?, options))
+    Ok(json_dump::dumps(&data, options))
 }
 
 /// Fails for mappings whose keys have no common order, as Python does.

@@ -35,7 +35,7 @@ pub(super) const FILTERS: Table = &[
     ("replace", |_, value, arguments| {
         let (old, new) = (arguments.need("old")?.text()?, arguments.need("new")?.text()?);
         let count = arguments.integer("count")?.unwrap_or(-1);
-        Ok(Val::str(replaced(&value.text()?, &old, &new, count)))
+        replaced(&value.text()?, &old, &new, count).map(Val::str)
     }),
     ("safe", |_, value, _| value.defined()),
     ("string", |_, value, _| if value.is_str() { Ok(value) } else { value.text().map(Val::str) }),

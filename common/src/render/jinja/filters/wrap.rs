@@ -3,6 +3,7 @@
 use super::super::fault::{Fault, Res};
 use super::super::interpret::{Arguments, Run};
 use super::super::object::Val;
+use super::super::size;
 use super::Table;
 use crate::value::python;
 
@@ -26,6 +27,7 @@ fn indent(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
     let first = arguments.flag("first", false)?;
     let blank = arguments.flag("blank", false)?;
     let text = value.text()? + "\n";
+    size::text(text.matches('\n').count(), by.len(), text.len())?;
     let mut out = String::with_capacity(text.len());
     if first {
         out.push_str(&by);
@@ -70,9 +72,13 @@ fn wordwrap(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
     };
     let hyphens = arguments.flag("break_on_hyphens", true)?;
     let text = value.text()?;
-    let wrapped: Vec<String> =
-        python::lines(&text).into_iter().map(|line| wrap_line(line, width, long, hyphens).join(&with)).collect();
-    Ok(Val::str(wrapped.join(&with)))
+    let lines = python::lines(&text).into_iter().flat_map(|line| match wrap_line(line, width, long, hyphens) {
+        lines if lines.is_empty() => vec![String::new()],
+        lines => lines,
+    });
+    let lines: Vec<String> = lines.collect();
+    size::text(lines.len(), with.len(), text.len())?;
+    Ok(Val::str(lines.join(&with)))
 }
 
 fn wrap_line(line: &str, width: usize, long: bool, hyphens: bool) -> Vec<String> {

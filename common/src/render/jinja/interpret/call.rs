@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::super::fault::{Fault, FaultKind, Res};
 use super::super::object::{Absent, Dict, Key, Macro, Object, Val};
 use super::super::tree::{Argument, Expr, Kind, LinkKind};
+use super::meter::weight_of_data;
 use super::{Arguments, Frame, Run};
 use crate::call::CallError;
 use crate::value::Map;
@@ -49,7 +50,13 @@ impl Run<'_> {
             Object::Macro(item) => self.call_macro(item, arguments),
             Object::Method(receiver, name, code) => {
                 arguments.function = (*name).into();
-                code(self, receiver, &mut arguments)
+                match receiver {
+                    Val::List(_) | Val::Dict(_) => {
+                        self.hold_inside(&arguments.positional)?;
+                        self.changing(receiver, |run| code(run, receiver, &mut arguments))
+                    }
+                    _ => code(self, receiver, &mut arguments),
+                }
             }
             Object::Function(name, code) => {
                 arguments.function = (*name).into();
@@ -92,6 +99,9 @@ impl Run<'_> {
             run.captured(&item.row.body, &frame)
         });
         self.template = former;
+        if Rc::strong_count(&frame) == 1 {
+            frame.clear(|value| self.release(value));
+        }
         text.map(Val::str)
     }
 
@@ -145,6 +155,7 @@ impl Run<'_> {
         let in_place = named.get("in_place").is_none_or(|value| value.truthy());
         call.keyword = named;
         let outcome = self.scope.facts.caller().call(name, call).map_err(|error| call_fault(name, error))?;
+        self.hold_bytes(weight_of_data(&outcome.value))?;
         let value = Val::from(&outcome.value);
         if let (true, Some(Val::Dict(target)), Val::Dict(merged)) =
             (in_place && matches!(name, "defaults.merge" | "defaults.update"), &first, &value)

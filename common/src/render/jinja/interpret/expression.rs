@@ -7,6 +7,7 @@ use super::super::attribute;
 use super::super::fault::{Fault, FaultKind, Res};
 use super::super::object::{Absent, Dict, Key, Missing, MissingKind, Object, Val};
 use super::super::operate;
+use super::super::size;
 use super::super::tree::{Apply, Comparison, Const, Expr, Kind, Link, LinkKind};
 use super::{Arguments, Frame, Run};
 
@@ -39,15 +40,21 @@ impl Run<'_> {
         Ok(match &*expr.kind {
             Kind::Const(constant) => constant.value(),
             Kind::Name(name) => self.name(name, frame),
-            Kind::List(items) => Val::list(self.values(items, frame)?),
-            Kind::Tuple(items) => Val::tuple(self.values(items, frame)?),
+            Kind::List(items) => {
+                let list = Val::list(self.values(items, frame)?);
+                self.held(list)?
+            }
+            Kind::Tuple(items) => {
+                let tuple = Val::tuple(self.values(items, frame)?);
+                self.held(tuple)?
+            }
             Kind::Dict(entries) => {
                 let mut dict = Dict::with_capacity(entries.len());
                 for (key, value) in entries {
                     let key = Key::new(self.value(key, frame)?)?;
                     dict.insert(key, self.value(value, frame)?);
                 }
-                Val::dict(dict)
+                self.held(Val::dict(dict))?
             }
             Kind::Chain(first, links) => {
                 let mut value = self.value(first, frame)?;
@@ -62,9 +69,11 @@ impl Run<'_> {
                 let mut value = self.value(first, frame)?;
                 for (at, op, right) in rest {
                     let right = self.value(right, frame)?;
-                    let result = operate::arithmetic(*op, &value, &right);
-                    value = result
+                    let result = operate::arithmetic(*op, &value, &right).and_then(|result| self.held(result));
+                    let result = result
                         .map_err(|fault| fault.at(&self.template, if rest.len() == 1 { expr.at } else { *at }))?;
+                    self.release(right);
+                    self.release(std::mem::replace(&mut value, result));
                 }
                 value
             }
@@ -123,7 +132,7 @@ impl Run<'_> {
             self.value(part, frame)?.print(&mut text)?;
             self.bounded(&text)?;
         }
-        Ok(Val::str(text))
+        self.held(Val::str(text))
     }
 
     /// One link of a chain.
@@ -137,13 +146,13 @@ impl Run<'_> {
             LinkKind::Slice(start, stop, step) => {
                 let mut part = |part: &Option<Expr>| part.as_ref().map(|part| self.value(part, frame)).transpose();
                 let (start, stop, step) = (part(start)?, part(stop)?, part(step)?);
-                attribute::slice(&value, start, stop, step)
+                attribute::slice(&value, start, stop, step).and_then(|slice| self.held(slice))
             }
             LinkKind::Call(arguments) => {
                 let arguments = self.arguments(arguments, frame)?;
-                self.call(&value, arguments)
+                self.call(&value, arguments).and_then(|result| self.held(result))
             }
-            LinkKind::Filter(apply) => self.filter(apply, value, frame),
+            LinkKind::Filter(apply) => self.filter(apply, value, frame).and_then(|result| self.held(result)),
             LinkKind::Test(test) => {
                 let Some(code) = test.code else {
                     return Err(Fault::new(FaultKind::Syntax, format!("No test named '{}'.", test.name)));
@@ -174,7 +183,7 @@ impl Run<'_> {
         match super::super::filters::find(name) {
             Some(code) => {
                 arguments.function = name.into();
-                code(self, value, &mut arguments)
+                code(self, value, &mut arguments).and_then(|made| self.held(made))
             }
             None => Err(Fault::new(FaultKind::Syntax, format!("No filter named '{name}'."))),
         }
@@ -201,8 +210,8 @@ pub(in super::super) fn compare(comparison: Comparison, left: &Val, right: &Val)
         }
     }
     Ok(match comparison {
-        Comparison::Equal => left.equals(right),
-        Comparison::Unequal => !left.equals(right),
+        Comparison::Equal => left.equal(right).ok_or_else(size::incomparable)?,
+        Comparison::Unequal => !left.equal(right).ok_or_else(size::incomparable)?,
         Comparison::Less => left.order(right, "<")?.is_lt(),
         Comparison::LessOrEqual => left.order(right, "<=")?.is_le(),
         Comparison::Greater => left.order(right, ">")?.is_gt(),

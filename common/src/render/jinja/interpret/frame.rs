@@ -38,12 +38,15 @@ impl Frame {
         }
     }
 
-    /// Sets a name in this frame.
-    pub fn set(&self, name: Arc<str>, value: Val) {
+    /// Sets a name in this frame; returns what it was.
+    pub fn set(&self, name: Arc<str>, value: Val) -> Option<Val> {
         let mut names = self.names.borrow_mut();
         match names.iter_mut().find(|(known, _)| *known == name) {
-            Some(entry) => entry.1 = value,
-            None => names.push((name, value)),
+            Some(entry) => Some(std::mem::replace(&mut entry.1, value)),
+            None => {
+                names.push((name, value));
+                None
+            }
         }
     }
 
@@ -79,8 +82,13 @@ impl Frame {
         Some(names.remove(index).1)
     }
 
-    /// Forgets the names of this frame, for the next pass of a loop.
-    pub fn clear(&self) {
-        self.names.borrow_mut().clear();
+    /// Takes the names out of this frame, for the next pass of a loop.
+    pub fn clear(&self, mut gone: impl FnMut(Val)) {
+        self.names.borrow_mut().drain(..).for_each(|(_, value)| gone(value));
+    }
+
+    /// Takes the names out of a frame that is not used any more.
+    pub fn take(&self) -> Vec<(Arc<str>, Val)> {
+        self.names.take()
     }
 }

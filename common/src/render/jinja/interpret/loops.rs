@@ -64,7 +64,7 @@ impl Run<'_> {
             inside.index.set(index);
             // Macros and modules may keep the frame of a pass; only then a new one is needed.
             if Rc::strong_count(&names) == 1 {
-                names.clear();
+                names.clear(|value| self.release(value));
             } else {
                 names = Frame::inside(frame);
             }

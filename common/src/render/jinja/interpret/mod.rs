@@ -8,6 +8,7 @@ mod call;
 mod expression;
 mod frame;
 mod loops;
+mod meter;
 mod run;
 mod statement;
 mod template;

@@ -12,6 +12,7 @@ use super::super::object::{BlockStacks, Val};
 use super::super::tree::Compiled;
 use super::super::variables::Variables;
 use super::Frame;
+use super::meter::Circles;
 use crate::render::{Limits, Origins, Scope};
 
 /// How many compiled templates are kept.
@@ -87,6 +88,12 @@ pub(in crate::render::jinja) struct Run<'r> {
     pub captures: u32,
     /// Inside `{% autoescape true %}`.
     pub escape: bool,
+    /// What the values weigh.
+    pub(super) weight: usize,
+    /// How many values were put into others.
+    pub(super) inside: usize,
+    /// Emptied at the end.
+    pub(super) circles: Circles,
     pub(super) fuel: u64,
     pub(super) depth: u32,
 }
@@ -113,6 +120,9 @@ impl<'r> Run<'r> {
             origins: Origins::default(),
             captures: 0,
             escape: false,
+            weight: 0,
+            inside: 0,
+            circles: Circles::default(),
             fuel: engine.limits.fuel,
             depth: 0,
         }

@@ -63,7 +63,9 @@ impl Run<'_> {
 
     fn emit(&mut self, expr: &Expr, frame: &Rc<Frame>, out: &mut String) -> Res<()> {
         let value = self.value(expr, frame)?;
-        self.print(&value, out)
+        self.print(&value, out)?;
+        self.release(value);
+        Ok(())
     }
 
     fn print(&mut self, value: &Val, out: &mut String) -> Res<()> {
@@ -102,7 +104,8 @@ impl Run<'_> {
             }
             Statement::SetBlock(target, applied, body) => {
                 let text = self.captured(body, &Frame::inside(frame))?;
-                let value = self.apply_all(applied, Val::str(text), frame)?;
+                let text = self.held(Val::str(text))?;
+                let value = self.apply_all(applied, text, frame)?;
                 self.assign(target, value, frame)?;
             }
             Statement::Load(format, target, body) => {
@@ -123,6 +126,7 @@ impl Run<'_> {
                 value.print(out)?;
             }
             Statement::Macro(row) => {
+                self.circles.note_frame(frame);
                 let item = Macro { row: row.clone(), frame: frame.clone(), template: self.template.clone() };
                 frame.set(row.name.clone(), Val::object(Object::Macro(item)));
             }
@@ -132,7 +136,10 @@ impl Run<'_> {
                 let value = self.call_with_caller(call, caller, frame)?;
                 self.print(&value, out)?;
             }
-            Statement::Do(expr) => drop(self.value(expr, frame)?),
+            Statement::Do(expr) => {
+                let value = self.value(expr, frame)?;
+                self.release(value);
+            }
             Statement::Break => return Ok(Flow::Break),
             Statement::Continue => return Ok(Flow::Continue),
             _ => return self.template_statement(node, frame, out),
@@ -150,13 +157,21 @@ impl Run<'_> {
     /// Writes a value to a name, an attribute of a namespace, or several of them.
     pub(super) fn assign(&mut self, target: &Target, value: Val, frame: &Rc<Frame>) -> Res<()> {
         match target {
-            Target::Name(name) => frame.set(name.clone(), value),
+            Target::Name(name) => {
+                if let Some(former) = frame.set(name.clone(), value) {
+                    self.release(former);
+                }
+            }
             Target::Attribute(name, attribute) => {
                 let namespace = self.name(name, frame);
                 match &namespace {
                     Val::Object(object) => match &**object {
                         Object::Namespace(names) => {
-                            names.borrow_mut().insert(attribute.clone(), value);
+                            let former = names.borrow_mut().insert(attribute.clone(), value);
+                            self.circles.note(&namespace);
+                            if let Some(former) = former {
+                                self.release(former);
+                            }
                         }
                         _ => return Err(Fault::error("cannot assign attribute on non-namespace object")),
                     },
@@ -193,6 +208,7 @@ impl Run<'_> {
     /// Reads what `load_yaml`, `import_json` and their kin produced.
     pub(super) fn data(&mut self, format: DataFormat, text: &str, name: &str) -> Res {
         let name = if name.is_empty() { "load" } else { name };
+        self.hold_parsed(text)?;
         match format {
             DataFormat::Text => Ok(Val::str(text)),
             DataFormat::Yaml => filters::load_yaml(text, name),

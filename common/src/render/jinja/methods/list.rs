@@ -7,10 +7,8 @@ use super::super::fault::{Fault, Res};
 use super::super::interpret::{Arguments, Run};
 use super::super::object::Val;
 use super::super::operate;
+use super::super::size;
 use super::Table;
-
-/// Longest list that `extend` makes.
-const LONGEST: usize = 10_000_000;
 
 /// The methods of list.
 pub(super) const METHODS: Table = &[
@@ -59,9 +57,7 @@ fn extend(_: &mut Run<'_>, value: &Val, arguments: &mut Arguments) -> Res {
     let items = arguments.need("iterable")?.items()?;
     arguments.finish()?;
     let mut list = list(value)?.borrow_mut();
-    if list.len() + items.len() > LONGEST {
-        return Err(Fault::limit("a list became too long"));
-    }
+    size::items(list.len() + items.len())?;
     list.extend(items);
     Ok(Val::None)
 }

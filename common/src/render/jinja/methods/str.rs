@@ -4,6 +4,7 @@ use super::super::fault::{Fault, Res};
 use super::super::format_braces;
 use super::super::interpret::{Arguments, Run};
 use super::super::object::Val;
+use super::super::size;
 use super::Table;
 use super::str_split;
 
@@ -226,15 +227,16 @@ fn replace(_: &mut Run<'_>, value: &Val, arguments: &mut Arguments) -> Res {
     let (old, new) = (arguments.need_text("old")?, arguments.need_text("new")?);
     let count = arguments.integer("count")?.unwrap_or(-1);
     arguments.finish()?;
-    Ok(Val::str(replaced(text(value)?, &old, &new, count)))
+    replaced(text(value)?, &old, &new, count).map(Val::str)
 }
 
 /// `text.replace(old, new, count)`; a negative count means all.
-pub(in super::super) fn replaced(text: &str, old: &str, new: &str, count: i64) -> String {
-    match usize::try_from(count) {
-        Ok(count) => text.replacen(old, new, count),
-        Err(_) => text.replace(old, new),
+pub(in super::super) fn replaced(text: &str, old: &str, new: &str, count: i64) -> Res<String> {
+    let most = usize::try_from(count).unwrap_or(usize::MAX);
+    if new.len() > old.len() {
+        size::text(text.matches(old).take(most).count(), new.len() - old.len(), text.len())?;
     }
+    Ok(text.replacen(old, new, most))
 }
 
 fn join(_: &mut Run<'_>, value: &Val, arguments: &mut Arguments) -> Res {
@@ -252,7 +254,9 @@ fn join(_: &mut Run<'_>, value: &Val, arguments: &mut Arguments) -> Res {
             }
         }
     }
-    Ok(Val::str(parts.join(text(value)?)))
+    let between = text(value)?;
+    size::text(parts.len(), between.len(), parts.iter().map(|part| part.len()).sum())?;
+    Ok(Val::str(parts.join(between)))
 }
 
 fn affix(value: &Val, arguments: &mut Arguments, fits: impl Fn(&str, &str) -> bool) -> Res {
