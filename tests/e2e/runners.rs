@@ -1,8 +1,9 @@
 //! Functions of the master itself, as `saltrun` asks for them.
 
 use std::fs;
+use std::time::Duration;
 
-use fleet_tests::harness::{Fleet, FleetOptions};
+use fleet_tests::harness::{Fleet, FleetOptions, wait_until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -20,9 +21,7 @@ fn presence_and_what_is_known_of_minions() {
     let mut fleet = three();
     assert_eq!(ask(&fleet, &["manage.status"]), json!({"up": ["db1", "web1", "web2"], "down": []}));
     fleet.stop("web2", Signal::KILL);
-    let gone = fleet_tests::harness::wait_until(std::time::Duration::from_secs(5), || {
-        (ask(&fleet, &["manage.down"]) == json!(["web2"])).then_some(())
-    });
+    let gone = wait_until(Duration::from_secs(5), || (ask(&fleet, &["manage.down"]) == json!(["web2"])).then_some(()));
     assert!(gone.is_some(), "{}", ask(&fleet, &["manage.status"]));
     assert_eq!(ask(&fleet, &["manage.up", "web*"]), json!(["web1"]));
     assert_eq!(ask(&fleet, &["manage.up", "roles:db", "tgt_type=grain"]), json!(["db1"]));
@@ -93,4 +92,85 @@ fn faults_are_named() {
         let (status, text) = asked(&fleet, args);
         assert!(status == exit && text.contains(part), "{args:?}: {status} {text}");
     }
+}
+
+#[test]
+fn jobs_their_returns_and_the_state_of_every_target() {
+    let mut fleet = three();
+    fleet.stop("db1", Signal::KILL);
+    assert!(
+        wait_until(Duration::from_secs(5), || (ask(&fleet, &["manage.down"]) == json!(["db1"])).then_some(()))
+            .is_some()
+    );
+    let jid = |args: &[&str]| {
+        let started = fleet.ctl(&[&["--async"], args].concat());
+        started.stdout.split_whitespace().last().unwrap_or_default().to_owned()
+    };
+    let failing = jid(&["*", "cmd.run", "test -e /nowhere || exit 3"]);
+    let active = |jid: &str| ask(&fleet, &["jobs.active"])[jid].clone();
+    let over = wait_until(Duration::from_secs(10), || active(&failing).is_null().then_some(()));
+    assert!(over.is_some(), "{}", active(&failing));
+
+    let success = ask(&fleet, &["jobs.exit_success", &failing]);
+    assert_eq!(success, json!({"db1": false, "web1": false, "web2": false}));
+    assert_eq!(ask(&fleet, &["jobs.lookup_jid", &failing]), json!({"web1": "", "web2": ""}));
+    let looked = fleet.run(&["jobs.lookup_jid", &failing, "missing=True", "--out", "json"]);
+    assert_eq!(looked.json()["db1"], json!("Minion did not return"));
+    assert!(looked.stderr.contains("db1: offline"), "{looked:?}");
+    let job = ask(&fleet, &["jobs.list_job", &failing]);
+    assert_eq!((&job["Function"], &job["Target"], &job["User"]), (&json!("cmd.run"), &json!("*"), &json!("root")));
+    assert_eq!(job["Minions"], json!(["db1", "web1", "web2"]));
+    assert_eq!(job["Result"]["web1"], json!({"return": "", "retcode": 3, "success": false}));
+    let states =
+        |job: &Value| ["web1", "db1"].map(|id| job["Ledger"][id]["state"].as_str().unwrap_or("none").to_owned());
+    assert_eq!(states(&job), ["failed", "offline"]);
+    assert!(job["Ledger"]["db1"]["steps"].as_array().is_some(), "{job}");
+    assert_eq!(ask(&fleet, &["jobs.print_job", &failing])[&failing]["Result"], job["Result"]);
+
+    // The job waits for whoever is down, until it is cancelled.
+    let waiting = jid(&["db*", "--ttl", "600", "test.ping"]);
+    assert_eq!(active(&waiting)["Running"], json!([{"db1": "expected"}]));
+    assert_eq!(ask(&fleet, &["jobs.last_run"]).as_object().and_then(|job| job.keys().next()), Some(&waiting));
+    assert_eq!(ask(&fleet, &["jobs.cancel", &waiting]), json!({"cancelled": ["db1"], "under_way": []}));
+    assert_eq!(active(&waiting), Value::Null);
+    assert_eq!(ask(&fleet, &["jobs.print_job", &waiting])[&waiting]["Ledger"]["db1"]["state"], json!("expired"));
+
+    let listed = |args: &[&str]| ask(&fleet, &[&["jobs.list_jobs"], args].concat());
+    let functions = listed(&["search_function=cmd.*"]);
+    assert_eq!(functions.as_object().map(|jobs| jobs.keys().collect()), Some(vec![&failing]));
+    assert_eq!(listed(&["search_target=db*"]).as_object().map(|jobs| jobs.keys().collect()), Some(vec![&waiting]));
+    assert_eq!(listed(&["end_time=2001-01-01"]), json!({}));
+    assert!(listed(&["start_time=2001-01-01 10:00"]).as_object().is_some_and(|jobs| jobs.len() >= 3));
+
+    let unknown = "20010101000000000000";
+    assert!(ask(&fleet, &["jobs.list_job", unknown])["Error"].as_str().is_some_and(|text| text.contains("no job")));
+    assert_eq!(ask(&fleet, &["jobs.lookup_jid", unknown]), json!({}));
+    for (args, exit, part) in [
+        (&["jobs.cancel", unknown][..], 1, "there is no job"),
+        (&["jobs.lookup_jid", "../x"], 64, "../x"),
+        (&["jobs.list_jobs", "start_time=soon"], 64, "'soon' is not a time"),
+        (&["jobs.list_jobs", "ext_source=redis"], 64, "'ext_source' of jobs.list_jobs is not implemented"),
+        (&["jobs.list_jobs_filter", "3"], 255, "the runner 'jobs.list_jobs_filter' is not implemented"),
+    ] {
+        let refused = fleet.run(args);
+        assert!(refused.status == exit && refused.stderr.contains(part), "{args:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_highstate_looked_up_later_is_printed_as_one() {
+    let mut fleet = Fleet::new(&FleetOptions::default());
+    fs::write(fleet.dir().join("srv/salt/a.sls"), "say:\n  test.nop: []\n").unwrap();
+    fleet.start_master();
+    fleet.start_minion("web1", "");
+    fleet.accept(&["web1"]);
+    fleet.wait_for(&["web1"]);
+    assert_eq!(fleet.ctl(&["web1", "state.apply", "a"]).status, 0);
+    let last = ask(&fleet, &["jobs.last_run", "function=state.*"]);
+    let jid = last.as_object().and_then(|job| job.keys().next()).unwrap();
+    let found = wait_until(Duration::from_secs(5), || {
+        let text = fleet.run(&["jobs.lookup_jid", jid]).stdout;
+        text.contains("Summary for web1").then_some(text)
+    });
+    assert!(found.is_some_and(|text| text.contains("Succeeded: 1")), "{:?}", fleet.run(&["jobs.lookup_jid", jid]));
 }

@@ -11,6 +11,7 @@ use fleet_common::diag::{Diagnostic, Kind};
 use fleet_common::exit::Exit;
 use fleet_common::output;
 use fleet_common::proto::api::{RunnerCall, RunnerReturn};
+use fleet_common::value::Value;
 
 use super::printing::{PrintArgs, wants_color};
 use crate::client::{Client, ClientError};
@@ -116,14 +117,22 @@ fn show(options: &Options, config: &Config, answer: &RunnerReturn) -> Result<u8,
     for note in &answer.notes {
         let _ = writeln!(errors, "{note}");
     }
-    let name = options.printing.out.as_deref().or(config.output.as_deref()).unwrap_or("nested");
+    let (value, own) = unwrapped(&answer.value);
+    let name = options.printing.out.as_deref().or(own).or(config.output.as_deref()).unwrap_or("nested");
     let mut settings = options.printing.options(&config.options, wants_color());
     settings.retcode = i64::from(answer.retcode);
-    let text = output::render(name, &answer.value, &settings)?;
+    let text = output::render(name, value, &settings)?;
     if !text.is_empty() {
         options.printing.print(&mut std::io::stdout().lock(), &format!("{text}\n"))?;
     }
     Ok(if answer.retcode == 0 { Exit::Success } else { Exit::Failed } as u8)
+}
+
+/// An answer that names its own outputter: `{outputter: …, data: …}`.
+fn unwrapped(value: &Value) -> (&Value, Option<&str>) {
+    let parts = value.as_map().filter(|map| map.len() == 2);
+    let named = parts.and_then(|map| Some((map.get("data")?, map.get("outputter")?.as_str()?)));
+    named.map_or((value, None), |(data, outputter)| (data, Some(outputter)))
 }
 
 /// The texts come from the program itself: no master is needed.

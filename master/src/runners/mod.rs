@@ -5,6 +5,7 @@ mod config;
 mod context;
 mod doc;
 mod fileserver;
+mod jobs;
 mod known;
 mod manage;
 mod matching;
@@ -21,6 +22,7 @@ pub const RUNNERS: &[&Module] = &[
     &config::MODULE,
     &doc::MODULE,
     &fileserver::MODULE,
+    &jobs::MODULE,
     &manage::MODULE,
     &matching::MODULE,
     &pillar::MODULE,
