@@ -1,4 +1,5 @@
-//! What fault tests do to a process from outside: a clock that was stepped, and named points at which a fault test lets a process die, as a power cut would: by SIGKILL, without cleaning up.
+//! What fault tests do to a process from outside: named points of its work at which it dies as in a power cut, by SIGKILL
+//! and without cleaning up; and a clock that was stepped.
 //!
 //! Debug builds read `FLEET_DIE_AT=point` (or `point:N`, the N-th time) and `FLEET_CLOCK=file`; release builds know neither.
 

@@ -6,6 +6,7 @@ mod attack_master;
 mod attack_minion;
 mod attack_operator;
 mod attack_rights;
+mod campaign;
 mod faults;
 mod files;
 mod highstate;

@@ -33,7 +33,12 @@ pub struct Pool {
 impl Pool {
     /// Starts `threads` threads.
     pub fn start(threads: usize) -> std::io::Result<Self> {
-        let (tasks, waiting) = sync_channel::<Task>(QUEUE);
+        Self::shared(threads, QUEUE)
+    }
+
+    /// As [`Pool::start`], with another bound of the calls that may wait: many minions of one process share a pool.
+    pub fn shared(threads: usize, queue: usize) -> std::io::Result<Self> {
+        let (tasks, waiting) = sync_channel::<Task>(queue);
         let waiting = Arc::new(Mutex::new(waiting));
         for number in 0..threads {
             let waiting = waiting.clone();

@@ -153,6 +153,17 @@ impl Fleet {
         self.die_at = None;
     }
 
+    /// True while a daemon runs (or is stopped by a signal).
+    pub fn lives(&mut self, who: &str) -> bool {
+        let child = if who == "master" { self.master.as_mut() } else { self.minions.get_mut(who) };
+        child.is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// The file that says by how many milliseconds a daemon's clock was stepped (`master` or a minion's id).
+    pub fn clock_path(&self, who: &str) -> PathBuf {
+        self.dir.join(format!("clock-{who}"))
+    }
+
     /// True when a daemon ended by itself.
     pub fn ended(&mut self, who: &str) -> bool {
         let child = if who == "master" { self.master.as_mut() } else { self.minions.get_mut(who) };
@@ -169,17 +180,20 @@ impl Fleet {
 
     /// Starts a minion with further configuration lines and returns at once.
     pub fn start_minion(&mut self, id: &str, config: &str) {
+        self.configure_minion(id, self.request_port, self.publish_port, config);
+        self.restart_minion(id);
+    }
+
+    /// Writes a minion's configuration, with the ports at which it finds its master; nothing is started.
+    pub fn configure_minion(&self, id: &str, request_port: u16, publish_port: u16, config: &str) {
         let folder = self.minion_config_dir(id);
         fs::create_dir_all(&folder).expect("directories can be made");
         let text = format!(
-            "id: {id}\nmaster: {}\nmaster_port: {}\npublish_port: {}\nroot_dir: {}\n{config}\n",
+            "id: {id}\nmaster: {}\nmaster_port: {request_port}\npublish_port: {publish_port}\nroot_dir: {}\n{config}\n",
             self.address(),
-            self.request_port,
-            self.publish_port,
             self.minion_root(id).display(),
         );
         fs::write(folder.join("minion"), text).expect("the configuration can be written");
-        self.restart_minion(id);
     }
 
     /// Starts a minion again whose configuration is there.
@@ -202,6 +216,7 @@ impl Fleet {
             _ => Command::new(program(name)),
         };
         command.arg("-c").arg(config).args(["-l", if self.quiet { "warning" } else { "debug" }]).env("NO_COLOR", "1");
+        command.env("FLEET_CLOCK", self.clock_path(log));
         if let Some(point) = self.die_at.filter(|point| point.starts_with("minion.") == (log != "master")) {
             command.env("FLEET_DIE_AT", point);
         }
@@ -291,6 +306,16 @@ impl Fleet {
     pub fn signal(&self, who: &str, signal: Signal) {
         let pid = Pid::from_raw(self.pid(who) as i32).expect("a process id is not zero");
         kill_process(pid, signal).unwrap_or_else(|error| panic!("{who}: {error}"));
+    }
+
+    /// Kills a daemon, should it still live, and forgets it.
+    pub fn kill(&mut self, who: &str) {
+        let child = if who == "master" { self.master.take() } else { self.minions.remove(who) };
+        if let Some(mut child) = child {
+            // One that is gone already is as good.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 
     /// Ends a daemon with a signal and waits for its end.
