@@ -97,7 +97,7 @@ pub(super) fn decide(requisites: &[(Keyword, Seen)]) -> Status {
         Status::NoPrediction
     } else if all.no_prediction {
         Status::Met
-    } else if all.no_failure && !all.had_change {
+    } else if all.no_failure {
         Status::NoFailure
     } else if all.no_change && !all.had_change {
         Status::NoChange

@@ -192,13 +192,21 @@ impl<'s, 'w> Walk<'s, 'w> {
     fn close(&mut self, frame: &Frame) {
         let (position, job) = (frame.position, frame.job);
         self.open[job as usize][position] = false;
+        // What it waited for may have asked for its prediction, and a refusal there is final.
+        if self.done[position].is_some() {
+            return;
+        }
         if let Some(missing) = self.graph.missing.get(&position) {
             self.set(position, job, not_found(self.chunks, position, missing), job == Task::Run);
             return;
         }
         let status = self.status(position, job);
         match (status, job) {
-            (Status::Met | Status::Change, Task::Predict) => self.predict(position, status, !frame.waits.is_empty()),
+            // Whether it would change something is asked of its function alone: of a chain of prereqs, the first
+            // runs even if the middle one later finds that nothing is left to precede.
+            (Status::Met | Status::Change | Status::NoPrediction, Task::Predict) => {
+                self.predict(position, status, !frame.waits.is_empty());
+            }
             (Status::Met, Task::Run) => self.call(position),
             (Status::Change, Task::Run) => self.call_watching(position),
             (Status::Fail, _) => self.refuse(position, job),
