@@ -29,6 +29,14 @@ site.conf:
     - require:
       - file: motd
 
+# Before a build that would change something, and only then.
+keep the old release:
+  cmd.run:
+    - name: if test -f release; then cp release release.old; fi
+    - cwd: {{ site.root }}
+    - prereq:
+      - cmd: build
+
 build:
   cmd.run:
     - name: cat motd conf/site.conf > release
@@ -43,4 +51,13 @@ reload:
     - result: True
     - comment: the site runs with the configuration it has
     - watch:
+      - file: site.conf
+
+# At the end of the run, once, however many of its states changed.
+announce:
+  cmd.wait:
+    - name: echo "$(wc -l < release) lines are live"
+    - cwd: {{ site.root }}
+    - listen:
+      - file: motd
       - file: site.conf

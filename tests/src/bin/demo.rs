@@ -34,6 +34,8 @@ fn main() -> ExitCode {
     stage.enrol();
     stage.ask();
     stage.highstate();
+    stage.drift();
+    stage.fail();
     stage.lose_one();
     stage.finish(options.keep)
 }
@@ -105,6 +107,30 @@ impl Stage {
         let again = self.ctl(&["*", "state.highstate", "--out", "json", "--static"], 0);
         let changed = again.stdout.contains("\"diff\"");
         self.check(!changed, "a second highstate changes nothing");
+    }
+
+    fn drift(&mut self) {
+        say("somebody edits a file by hand: the prediction shows the lines, the highstate puts them right");
+        let motd = self.hosts.join("web2/motd");
+        let text = std::fs::read_to_string(&motd).unwrap_or_default();
+        let written = std::fs::write(&motd, text.replace("serve /data", "serve /tmp"));
+        self.check(written.is_ok(), "the demo can edit web2's motd");
+        let predicted = self.ctl(&["web2", "state.highstate", "test=True", "--state-verbose=false"], 0);
+        let shown = |finished: &Finished, line: &str| finished.stdout.lines().any(|shown| shown.trim() == line);
+        let workers = text.lines().last().and_then(|line| line.split(' ').next()).unwrap_or_default().to_owned();
+        let line = format!("+{workers} workers serve /data");
+        self.check(shown(&predicted, &line), "the predicted difference shows the line");
+        let repaired = self.ctl(&["web2", "state.highstate", "--state-verbose=false"], 0);
+        self.check(shown(&repaired, &line), "the repair is what was predicted");
+        self.check(std::fs::read_to_string(&motd).is_ok_and(|now| now == text), "the file is as it was");
+    }
+
+    fn fail(&mut self) {
+        say("a state that fails: what required it is held back, what waits for failures runs, a typo is explained");
+        let failed = self.ctl(&["web1", "state.apply", "demo.faulty"], 1);
+        let told = format!("{}{}", failed.stdout, failed.stderr);
+        self.check(told.contains("One or more requisite failed: demo.faulty.licence"), "the failed requisite is named");
+        self.check(told.contains("did you mean 'cmd: licence'?"), "the typo is explained");
     }
 
     fn lose_one(&mut self) {
