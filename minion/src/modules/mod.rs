@@ -28,10 +28,6 @@ use crate::cx::Module;
 
 /// All modules. A name may occur twice (a large module is several files) but no function may.
 pub const MODULES: &[&[&Module]] = &[
-    &[&alternatives::MODULE, &pillar::MODULE],
-    &[&archive::MODULE, &cmd::MODULE, &cp::MODULE, &dnsutil::MODULE, &environ::MODULE, &grains::MODULE],
-    &[&hashutil::MODULE, &hosts::MODULE, &network::MODULE, &saltutil::MODULE, &state::MODULE, &sys::MODULE],
-    &[&user::USER, &user::GROUP],
     &file::MODULES,
     // One a line, so that branches that add modules merge.
     &[
@@ -45,6 +41,7 @@ pub const MODULES: &[&[&Module]] = &[
         &hashutil::MODULE,
         &hosts::MODULE,
         &network::MODULE,
+        &pillar::MODULE,
         &pip::MODULE,
         &pkg::MODULE,
         &saltutil::MODULE,
