@@ -68,10 +68,11 @@ impl DataPattern {
         Some(Self { expr: expr.to_owned(), delimiter: delimiter.to_owned(), style, keys, leaves })
     }
 
-    /// True if nothing that may be the value is a regular expression although it should be one.
+    /// True if nothing that may be the value is a regular expression although it should be one. A lone `*` is any key.
     pub fn is_broken(&self) -> bool {
         let mut starts = self.expr.match_indices(&self.delimiter).map(|(at, _)| at + self.delimiter.len());
-        self.style == Style::Pcre && starts.all(|start| matches!(self.leaf(start), Some(Leaf::Broken)))
+        let broken = |start| &self.expr[start..] != "*" && matches!(self.leaf(start), Some(Leaf::Broken));
+        self.style == Style::Pcre && starts.all(broken)
     }
 
     /// The top keys it may look at; `None` for all.
@@ -87,7 +88,7 @@ impl DataPattern {
     /// True if the data has it.
     pub fn matches(&self, data: &Map) -> bool {
         let mut walk = Walk { pattern: self, steps: MAX_STEPS };
-        walk.split(data, 0, &self.delimiter, 0)
+        !data.is_empty() && walk.split(data, 0, &self.delimiter, 0)
     }
 
     fn leaf(&self, offset: usize) -> Option<&Leaf> {
@@ -259,11 +260,19 @@ mod tests {
         ] {
             assert_eq!(ask(expr, "|", Style::Glob), wanted, "{expr}");
         }
-        for (expr, wanted) in
-            [("a:b:c$", true), ("t:V", true), ("t:\\S", false), ("i:\\D", true), ("*:c|x", false), ("t:[", false)]
-        {
+        for (expr, wanted) in [
+            ("a:b:c$", true),
+            ("a:*", true),
+            ("t:V", true),
+            ("t:\\S", false),
+            ("i:\\D", true),
+            ("*:c|x", false),
+            ("t:[", false),
+        ] {
             assert_eq!(ask(expr, ":", Style::Pcre), wanted, "{expr}");
         }
+        let any = DataPattern::parse("*:*", ":", Style::Glob).expect("a delimiter");
+        assert!(any.matches(data) && !any.matches(&Map::new()));
         for (expr, wanted) in [("a:b:C", true), ("tup:['q']", true), ("t:*", false), ("a:*", true), ("a:l:x", true)] {
             assert_eq!(ask(expr, ":", Style::Exact), wanted, "{expr}");
         }

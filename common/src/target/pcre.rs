@@ -102,6 +102,9 @@ mod tests {
             ("a(?#note)b", "ab"),
             ("}a]", "}a]"),
             ("(?i:A)b", "ab"),
+            ("(?i)(?#note)(?s)A.b", "a\nb"),
+            ("a(?<!x)*b(?=c)?", "ab"),
+            ("(?:(a)|b)(?(1)c|d)", "bd"),
             ("^salt$|^bare$", "bare"),
             ("äöü", "äöü"),
         ] {
@@ -136,6 +139,14 @@ mod tests {
             ("a(?i)b", "global flags not at the start of the expression", 1),
             ("(?P<1>a)", "bad character in group name '1'", 4),
             ("^*", "nothing to repeat", 1),
+            ("(a\\1)", "cannot refer to an open group", 2),
+            ("(a)\\2", "invalid group reference 2", 4),
+            ("(?P<x>a(?P=x))", "cannot refer to an open group", 11),
+            ("((?i)a)", "global flags not at the start of the expression", 1),
+            ("a(?#c\\)b", "missing ), unterminated comment", 1),
+            ("(?au)x", "bad inline flags", 4),
+            ("(?P=x)", "unknown group name 'x'", 4),
+            ("(?P<x>a)(?P<x>b)", "redefinition of group name 'x'", 12),
             ("(?p<x>a)", "unknown extension ?p", 1),
         ] {
             assert_eq!(Pcre::new(pattern).map(|_| ()), Err(PcreError::new(message, position)), "{pattern}");

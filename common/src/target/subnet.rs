@@ -11,6 +11,8 @@ use crate::value::{Map, Value};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subnet {
     net: IpNet,
+    /// Typed without a prefix: an interface behind a minion's address makes it another one.
+    single: bool,
 }
 
 impl Subnet {
@@ -20,7 +22,7 @@ impl Subnet {
         let net = match expr.split_once('/') {
             None => IpNet::from(expr.parse::<IpAddr>().ok()?),
             Some((address, suffix)) if address.contains(':') => {
-                Ipv6Net::new(address.parse::<Ipv6Addr>().ok()?, prefix(suffix)?).ok()?.into()
+                Ipv6Net::new(without_scope(address)?.parse::<Ipv6Addr>().ok()?, prefix(suffix)?).ok()?.into()
             }
             Some((address, suffix)) => {
                 let address = address.parse::<Ipv4Addr>().ok()?;
@@ -28,7 +30,7 @@ impl Subnet {
                 Ipv4Net::new(address, prefix).ok()?.into()
             }
         };
-        (net.trunc() == net).then_some(Self { net })
+        (net.trunc() == net).then_some(Self { net, single: !expr.contains('/') })
     }
 
     /// The grain it asks.
@@ -39,7 +41,8 @@ impl Subnet {
     /// True if one of the addresses in the grains lies in it.
     pub fn contains_any(&self, grains: &Map) -> bool {
         let inside = |value: &Value| {
-            let address = value.as_str().and_then(|text| text.parse::<IpAddr>().ok());
+            let text = value.as_str().and_then(|text| if self.single { Some(text) } else { without_scope(text) });
+            let address = text.and_then(|text| text.parse::<IpAddr>().ok());
             address.is_some_and(|address| self.net.contains(&address))
         };
         match grains.get(self.key()) {
@@ -52,7 +55,15 @@ impl Subnet {
 
 impl fmt::Display for Subnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.net.fmt(f)
+        if self.single { self.net.addr().fmt(f) } else { self.net.fmt(f) }
+    }
+}
+
+/// `fe80::1%eth0` without the interface, which a network does not ask.
+fn without_scope(address: &str) -> Option<&str> {
+    match address.split_once('%') {
+        None => Some(address),
+        Some((address, scope)) => (!scope.is_empty() && !scope.contains('%')).then_some(address),
     }
 }
 
@@ -72,6 +83,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn interfaces_of_addresses() {
+        let grains = crate::yaml::load("ipv6: ['fe80::1%eth0', '2001:DB8::7']", "t").expect("good").value;
+        let grains = grains.as_map().expect("a mapping");
+        for (expr, wanted) in [("fe80::/64", true), ("fe80::1/128", true), ("fe80::1", false), ("2001:db8::7", true)] {
+            let subnet = Subnet::parse(expr).expect("a subnet");
+            assert_eq!((subnet.contains_any(grains), subnet.to_string().as_str()), (wanted, expr));
+        }
+    }
+
+    #[test]
     fn addresses_and_networks_as_python_reads_them() {
         let prefix = |text: &str| Subnet::parse(text).map(|subnet| subnet.net.prefix_len());
         for (text, wanted) in [
@@ -84,6 +105,7 @@ mod tests {
             ("10.0.0.0/08", 8),
             ("2001:0db8::/32", 32),
             ("::1", 128),
+            ("fe80::%eth0/64", 64),
         ] {
             assert_eq!(prefix(text), Some(wanted), "{text}");
         }
@@ -100,6 +122,8 @@ mod tests {
             "fd00::1/8",
             " 10.0.0.1",
             "::/ffff::",
+            "fe80::%/64",
+            "fe80::1%eth0",
         ] {
             assert_eq!(Subnet::parse(bad), None, "{bad}");
         }

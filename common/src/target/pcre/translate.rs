@@ -1,10 +1,9 @@
 //! From Python's syntax of regular expressions to that of `fancy-regex`.
 
+mod groups;
+
 use super::PcreError;
 use super::class::{self, Member};
-
-/// Deepest nesting of groups; the compiler behind is recursive.
-const MAX_DEPTH: usize = 100;
 
 /// Where a pattern is being read.
 pub struct Scan {
@@ -55,6 +54,9 @@ impl Scan {
             if c == end {
                 return Some(self.between(from, self.at - 1));
             }
+            if c == '\\' {
+                self.next();
+            }
         }
         None
     }
@@ -65,6 +67,8 @@ impl Scan {
 enum Before {
     Nothing,
     Atom,
+    /// A condition on what stands around, written from there on.
+    Look(usize),
     Repeat,
 }
 
@@ -75,12 +79,27 @@ struct Flags {
     verbose: bool,
 }
 
+/// A group that is not closed yet.
+struct Open {
+    /// Its position.
+    at: usize,
+    /// The flags outside it.
+    outside: Flags,
+    /// Its number, when it captures.
+    number: Option<usize>,
+    /// Where it begins in what is written, when it is a condition on what stands around.
+    look: Option<usize>,
+}
+
 struct Translator {
     scan: Scan,
     out: String,
+    /// How much of it is flags for the whole pattern.
+    preamble: usize,
     flags: Flags,
-    /// Position of each open group, and the flags outside it.
-    groups: Vec<(usize, Flags)>,
+    groups: Vec<Open>,
+    /// Names of the capturing groups so far, by number.
+    names: Vec<Option<String>>,
     before: Before,
 }
 
@@ -90,15 +109,17 @@ pub fn translate(pattern: &str) -> Result<String, PcreError> {
     let mut translator = Translator {
         scan,
         out: String::with_capacity(pattern.len() * 2),
+        preamble: 0,
         flags: Flags::default(),
         groups: Vec::new(),
+        names: Vec::new(),
         before: Before::Nothing,
     };
     while let Some(c) = translator.scan.next() {
         translator.one(c)?;
     }
     match translator.groups.last() {
-        Some((open, _)) => Err(PcreError::new("missing ), unterminated subpattern", *open)),
+        Some(open) => Err(PcreError::new("missing ), unterminated subpattern", open.at)),
         None => Ok(translator.out),
     }
 }
@@ -159,6 +180,7 @@ impl Translator {
         match self.before {
             Before::Nothing => return Err(PcreError::new("nothing to repeat", at)),
             Before::Repeat => return Err(PcreError::new("multiple repeat", at)),
+            Before::Look(start) => return self.repeat_look(start, quantifier),
             Before::Atom => {}
         }
         self.out.push_str(quantifier);
@@ -166,6 +188,19 @@ impl Translator {
             self.out.push('?');
         } else if self.scan.eat('+') {
             self.out.push('+');
+        }
+        self.before = Before::Repeat;
+        Ok(())
+    }
+
+    /// A condition holds as often as once, or need not hold at all.
+    fn repeat_look(&mut self, start: usize, quantifier: &str) -> Result<(), PcreError> {
+        if quantifier == "*" || quantifier == "?" || quantifier.starts_with("{0") {
+            self.out.insert_str(start, "(?:");
+            self.out.push_str("|)");
+        }
+        if !self.scan.eat('?') {
+            self.scan.eat('+');
         }
         self.before = Before::Repeat;
         Ok(())
@@ -246,136 +281,9 @@ impl Translator {
             self.scan.next();
             number.push(second);
         }
+        self.check_reference(number.parse().ok(), &number, at)?;
         self.out.push_str(&format!("(?:\\{number})"));
         self.before = Before::Atom;
         Ok(None)
-    }
-
-    fn open(&mut self, at: usize) -> Result<(), PcreError> {
-        let outside = self.flags;
-        let opening = if self.scan.eat('?') {
-            match self.extension(at)? {
-                Some(opening) => opening,
-                None => return Ok(()),
-            }
-        } else {
-            "(".to_owned()
-        };
-        if self.groups.len() >= MAX_DEPTH {
-            return Err(PcreError::new(format!("more than {MAX_DEPTH} groups in each other"), at));
-        }
-        self.groups.push((at, outside));
-        self.out.push_str(&opening);
-        self.before = Before::Nothing;
-        Ok(())
-    }
-
-    /// What stands behind `(?`: the opening to write, or `None` when it is complete already.
-    fn extension(&mut self, at: usize) -> Result<Option<String>, PcreError> {
-        let unexpected = || PcreError::new("unexpected end of pattern", at + 2);
-        let c = self.scan.next().ok_or_else(unexpected)?;
-        let simple = |text: &str| Ok(Some(format!("(?{text}")));
-        match c {
-            ':' | '=' | '!' | '>' => simple(&c.to_string()),
-            '<' => match self.scan.next() {
-                Some('=') => simple("<="),
-                Some('!') => simple("<!"),
-                Some(other) => Err(PcreError::new(format!("unknown extension ?<{other}"), at + 1)),
-                None => Err(unexpected()),
-            },
-            '#' => match self.scan.until(')') {
-                Some(_) => Ok(None),
-                None => Err(PcreError::new("missing ), unterminated comment", at)),
-            },
-            'P' => self.named(at),
-            '(' => {
-                let name =
-                    self.scan.until(')').ok_or_else(|| PcreError::new("missing ), unterminated name", at + 3))?;
-                self.check_name(&name, at + 3, true)?;
-                let reference = if name.parse::<u32>().is_ok() { name } else { format!("<{name}>") };
-                simple(&format!("({reference})"))
-            }
-            c if c == '-' || "aiLmsux".contains(c) => self.set_flags(c, at),
-            c => Err(PcreError::new(format!("unknown extension ?{c}"), at + 1)),
-        }
-    }
-
-    fn named(&mut self, at: usize) -> Result<Option<String>, PcreError> {
-        let unterminated = |end| PcreError::new(format!("missing {end}, unterminated name"), at + 4);
-        match self.scan.next() {
-            Some('<') => {
-                let name = self.scan.until('>').ok_or_else(|| unterminated('>'))?;
-                self.check_name(&name, at + 4, false)?;
-                Ok(Some(format!("(?P<{name}>")))
-            }
-            Some('=') => {
-                let name = self.scan.until(')').ok_or_else(|| unterminated(')'))?;
-                self.check_name(&name, at + 4, false)?;
-                self.out.push_str(&format!("(?P={name})"));
-                self.before = Before::Atom;
-                Ok(None)
-            }
-            Some(other) => Err(PcreError::new(format!("unknown extension ?P{other}"), at + 1)),
-            None => Err(PcreError::new("unexpected end of pattern", at + 3)),
-        }
-    }
-
-    fn check_name(&self, name: &str, at: usize, number_too: bool) -> Result<(), PcreError> {
-        let identifier = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
-            && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-        if name.is_empty() {
-            return Err(PcreError::new("missing group name", at));
-        }
-        if identifier || (number_too && name.chars().all(|c| c.is_ascii_digit())) {
-            return Ok(());
-        }
-        Err(PcreError::new(format!("bad character in group name '{name}'"), at))
-    }
-
-    /// `(?i)` for the whole pattern, or `(?i-s:` for a group.
-    fn set_flags(&mut self, first: char, at: usize) -> Result<Option<String>, PcreError> {
-        let (mut on, mut off, mut negative) = (String::new(), String::new(), false);
-        let mut next = Some(first);
-        loop {
-            match next {
-                Some('-') if !negative => negative = true,
-                Some(flag) if "aiLmsux".contains(flag) => {
-                    if negative { &mut off } else { &mut on }.push(flag);
-                }
-                Some(':') => break,
-                Some(')') if !negative && at == 0 => break,
-                Some(')') if !negative => {
-                    return Err(PcreError::new("global flags not at the start of the expression", at));
-                }
-                Some(_) => return Err(PcreError::new("unknown flag", self.scan.position() - 1)),
-                None => return Err(PcreError::new("missing -, : or )", self.scan.position())),
-            }
-            next = self.scan.next();
-        }
-        if on.contains('L') || off.contains(['a', 'L', 'u']) {
-            return Err(PcreError::new("bad inline flags", self.scan.position() - 1));
-        }
-        self.scan.ascii |= on.contains('a');
-        self.flags.multiline = (self.flags.multiline || on.contains('m')) && !off.contains('m');
-        self.flags.verbose = (self.flags.verbose || on.contains('x')) && !off.contains('x');
-        // Verbose mode is undone here and ASCII mode in the classes: the other side needs neither.
-        on.retain(|flag| "ims".contains(flag));
-        off.retain(|flag| "ims".contains(flag));
-        let minus = if off.is_empty() { "" } else { "-" };
-        if next == Some(':') {
-            return Ok(Some(format!("(?{on}{minus}{off}:")));
-        }
-        if !on.is_empty() {
-            self.out.push_str(&format!("(?{on})"));
-        }
-        Ok(None)
-    }
-
-    fn close(&mut self, at: usize) -> Result<(), PcreError> {
-        let (_, outside) = self.groups.pop().ok_or_else(|| PcreError::new("unbalanced parenthesis", at))?;
-        self.flags = outside;
-        self.out.push(')');
-        self.before = Before::Atom;
-        Ok(())
     }
 }
