@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod fileserver;
 pub mod grains;
+pub mod health;
 pub mod jobs;
 pub mod keys;
 mod master;

@@ -10,8 +10,11 @@ use fleet_common::crypto::keys::{MasterKeys, PublicKey};
 use fleet_common::diag::Diagnostic;
 use fleet_common::files::Roots;
 use fleet_common::proto::job::Publication;
-use fleet_common::transport::{Listener, ListenerOptions, Publisher, TransportError, bind_publisher, bind_request};
+use fleet_common::transport::{
+    Listener, ListenerOptions, Meter, Publisher, TransportError, bind_publisher, bind_request,
+};
 use fleet_common::value::Map;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +23,7 @@ use crate::api::{self, Api, ApiSocket, SocketError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fileserver::FileServer;
+use crate::health::{Drops, Health};
 use crate::jobs::Jobs;
 use crate::keys::{Directory, KeyError, KeyPolicy, Keys};
 use crate::minions::{JidMaker, Minions};
@@ -32,6 +36,9 @@ use crate::store::{Store, StoreError, StoreOptions};
 
 /// How often the master gives a sign of life on the publication stream.
 const BEAT: Duration = Duration::from_secs(10);
+
+/// Runners at the same time; more wait.
+const RUNNERS: usize = 64;
 
 /// Why the master can't start.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +66,8 @@ pub struct Endpoints {
     pub listener: Box<dyn Listener>,
     /// Publications go out here.
     pub publisher: Arc<dyn Publisher>,
+    /// What they count, with their names.
+    pub meters: Vec<(&'static str, Meter)>,
 }
 
 /// A master that is bound and ready to run.
@@ -76,7 +85,8 @@ impl Master {
         let listener = bind_request(config.request_address(), ListenerOptions::default()).await?;
         let publisher = bind_publisher(config.publish_address(), ListenerOptions::default()).await?;
         let addresses = (publisher.local_addr(), listener.local_addr());
-        let endpoints = Endpoints { listener: Box::new(listener), publisher };
+        let meters = vec![("requests", listener.meter()), ("publications", publisher.meter())];
+        let endpoints = Endpoints { meters, listener: Box::new(listener), publisher };
         Ok(Self { addresses: Some(addresses), ..Self::with(config, endpoints).await? })
     }
 
@@ -84,7 +94,8 @@ impl Master {
     pub async fn with(config: &Config, endpoints: Endpoints) -> Result<Self, MasterError> {
         let clock = Clock::start();
         // The socket first: it tells whether another master runs.
-        let socket = ApiSocket::bind(&config.api_socket())?;
+        let drops = Arc::new(Drops::default());
+        let socket = ApiSocket::bind(&config.api_socket(), drops.clone())?;
         let own = MasterKeys::load_or_create(&config.pki_dir).map_err(|fault| MasterError::OwnKeys(Box::new(fault)))?;
         let own = Arc::new(own);
         let policy = KeyPolicy { auto_accept: config.auto_accept, most_pending: config.max_pending_keys };
@@ -108,11 +119,12 @@ impl Master {
             keys: keys.clone(),
             minions: minions.clone(),
             jobs: jobs.clone(),
-            returns: Returns { store: store.clone(), jobs: jobs.clone() },
+            returns: Returns { store: store.clone(), jobs: jobs.clone(), drops: drops.clone() },
             stream: stream.clone(),
             pillars: pillars.clone(),
             files: files.clone(),
             options: seen_by_minions(config),
+            drops: drops.clone(),
             clock,
         });
         let acl = Arc::new(config.access.acl.clone());
@@ -135,7 +147,10 @@ impl Master {
             timeout: config.timeout,
             clock,
         };
-        let api = Arc::new(Api { desk, acl, audit, keys, minions, store, files, options: visible(&config.options) });
+        let health = Health { drops, endpoints: endpoints.meters };
+        let options = visible(&config.options);
+        let runners = Semaphore::new(RUNNERS);
+        let api = Arc::new(Api { desk, acl, audit, keys, minions, store, files, runners, health, options });
         Ok(Self { parts, api, socket, listener: endpoints.listener, addresses: None })
     }
 

@@ -6,6 +6,7 @@ use fleet_common::call::READ_ONLY;
 use fleet_common::fault;
 use fleet_common::proto::ret::Return;
 
+use crate::health::Drops;
 use crate::jobs::Jobs;
 use crate::minions::Session;
 use crate::store::{Recorded, Store, StoreError};
@@ -16,6 +17,8 @@ pub struct Returns {
     pub store: Store,
     /// Who waits for them.
     pub jobs: Arc<Jobs>,
+    /// What is refused or dropped.
+    pub drops: Arc<Drops>,
 }
 
 impl Returns {
@@ -44,8 +47,12 @@ impl Returns {
             Recorded::New | Recorded::Duplicate => {
                 tracing::debug!(jid = %ret.jid, minion = %ret.id, ?recorded, "return");
             }
-            Recorded::Unsolicited => tracing::info!(jid = %ret.jid, minion = %ret.id, "a return nobody asked for"),
+            Recorded::Unsolicited => {
+                self.drops.unsolicited.add();
+                tracing::info!(jid = %ret.jid, minion = %ret.id, "a return nobody asked for");
+            }
             Recorded::OverQuota => {
+                self.drops.unsolicited_over_quota.add();
                 tracing::warn!(jid = %ret.jid, minion = %ret.id, "a return nobody asked for, over the quota: dropped");
             }
         }

@@ -231,6 +231,10 @@ fn a_flood_of_fresh_keys() {
     let keys = fleet.key(&["-L", "--out", "json"]).json();
     assert_eq!(keys["minions_pre"].as_array().map(Vec::len), Some(100), "{keys}");
     assert_eq!(keys["minions"], json!(["web1"]));
+    let health = fleet.run(&["manage.health", "--out", "json"]).json();
+    assert_eq!((&health["minions"]["pending"], &health["minions"]["connected"]), (&json!(100), &json!(1)), "{health}");
+    let refused = ["refused_too_many_pending", "refused_too_many_at_once"].map(|name| health["minions"][name].as_u64());
+    assert_eq!(refused[0].zip(refused[1]).map(|(full, busy)| full + busy), Some(300), "{health}");
     // Anybody can cause these lines: they must not fill the disk.
     let said = fleet.log("master").matches("too many keys wait").count();
     assert!((1..20).contains(&said), "said {said} times");

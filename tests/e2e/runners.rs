@@ -37,6 +37,13 @@ fn presence_and_what_is_known_of_minions() {
     assert_eq!(ask(&fleet, &["match.compound_matches", "G@os:CentOS", "web2"]), json!({"res": "web2"}));
     assert_eq!(ask(&fleet, &["match.compound_matches", "G@os:CentOS", "web1"]), json!({"res": false}));
     assert_eq!(ask(&fleet, &["salt.execute", "db*", "test.echo", "arg=[hi]"]), json!({"db1": "hi"}));
+    let health = ask(&fleet, &["manage.health"]);
+    let minions = json!({"accepted": 3, "connected": 2, "pending": 0,
+        "refused_too_many_pending": 0, "refused_too_many_at_once": 0});
+    assert_eq!(health["minions"], minions, "{health}");
+    assert_eq!(health["requests"]["open"], json!(2), "{health}");
+    assert_eq!(health["publications"]["closed_slow"], json!(0), "{health}");
+    assert!(health["process"]["open_files"].as_u64() > Some(10), "{health}");
     assert_eq!(fleet.run(&["manage.up"]).stdout, "- db1\n- web1\n");
 }
 

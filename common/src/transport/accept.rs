@@ -31,9 +31,27 @@ pub(super) trait Served: Send + Sync + 'static {
 /// A bound endpoint; dropping it stops listening.
 pub(super) struct Endpoint {
     address: SocketAddr,
+    meter: Meter,
+    task: JoinHandle<()>,
+}
+
+/// Reads what an endpoint counts, for as long as anybody wants to know.
+#[derive(Clone)]
+pub struct Meter {
     counters: Arc<Counters>,
     admission: Arc<Admission>,
-    task: JoinHandle<()>,
+}
+
+impl Meter {
+    /// What it counted since it was bound.
+    pub fn stats(&self) -> Stats {
+        self.counters.stats()
+    }
+
+    /// Connections now, those in their handshake included.
+    pub fn open(&self) -> usize {
+        self.admission.open()
+    }
 }
 
 impl Endpoint {
@@ -50,19 +68,15 @@ impl Endpoint {
         let admission = Admission::new(options.max_connections, options.max_per_address);
         let accept = Accept { listener, counters: counters.clone(), admission: admission.clone(), served };
         let task = tokio::spawn(accept.run(options.handshake_timeout));
-        Ok(Self { address, counters, admission, task })
+        Ok(Self { address, meter: Meter { counters, admission }, task })
     }
 
     pub(super) fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn stats(&self) -> Stats {
-        self.counters.stats()
-    }
-
-    pub(super) fn open(&self) -> usize {
-        self.admission.open()
+    pub(super) fn meter(&self) -> &Meter {
+        &self.meter
     }
 }
 

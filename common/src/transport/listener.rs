@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::accept::{Endpoint, Served};
+use super::accept::{Endpoint, Meter, Served};
 use super::connection;
 use super::handshake::{Opened, Side};
 use super::socket::KeepAlive;
@@ -87,14 +87,19 @@ impl RequestListener {
         self.endpoint.local_addr()
     }
 
+    /// A handle on what it counts.
+    pub fn meter(&self) -> Meter {
+        self.endpoint.meter().clone()
+    }
+
     /// What it counted.
     pub fn stats(&self) -> Stats {
-        self.endpoint.stats()
+        self.endpoint.meter().stats()
     }
 
     /// Connections now, those in their handshake included.
     pub fn open(&self) -> usize {
-        self.endpoint.open()
+        self.endpoint.meter().open()
     }
 }
 

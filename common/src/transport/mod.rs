@@ -30,6 +30,7 @@ mod writer;
 mod zmq;
 pub mod zmtp;
 
+pub use accept::Meter;
 pub use guard::{Address, ConnectOptions};
 pub use link::{Closed, Closing, Link, LinkReceiver, LinkSender};
 pub use listener::{ListenerOptions, RequestListener, bind_request};

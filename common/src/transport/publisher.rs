@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::accept::{Endpoint, Served};
+use super::accept::{Endpoint, Meter, Served};
 use super::connection::Ended;
 use super::handshake::{Opened, Side};
 use super::listener::ListenerOptions;
@@ -55,14 +55,19 @@ impl PublishListener {
         self.endpoint.local_addr()
     }
 
+    /// A handle on what it counts.
+    pub fn meter(&self) -> Meter {
+        self.endpoint.meter().clone()
+    }
+
     /// What it counted.
     pub fn stats(&self) -> Stats {
-        self.endpoint.stats()
+        self.endpoint.meter().stats()
     }
 
     /// Connections now, those in their handshake included.
     pub fn open(&self) -> usize {
-        self.endpoint.open()
+        self.endpoint.meter().open()
     }
 }
 

@@ -10,6 +10,13 @@ macro_rules! counters {
             $($(#[doc = $doc])+ pub $name: u64,)+
         }
 
+        impl Stats {
+            /// Every counter with its name.
+            pub fn named(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)+]
+            }
+        }
+
         /// The living counters behind [`Stats`].
         #[derive(Debug, Default)]
         pub(super) struct Counters {

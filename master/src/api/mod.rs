@@ -16,9 +16,11 @@ mod targets;
 use std::sync::Arc;
 
 use fleet_common::value::Map;
+use tokio::sync::Semaphore;
 
 use crate::acl::{Acl, Audit};
 use crate::fileserver::FileServer;
+use crate::health::Health;
 use crate::keys::Keys;
 use crate::minions::Minions;
 use crate::publish::Desk;
@@ -45,6 +47,10 @@ pub struct Api {
     pub store: Store,
     /// State trees.
     pub files: Arc<FileServer>,
+    /// Places for runners: each takes a thread, and those of the store and the keys must find some left.
+    pub runners: Semaphore,
+    /// What is counted.
+    pub health: Health,
     /// The configuration as written, without its secrets.
     pub options: Map,
 }

@@ -41,6 +41,10 @@ pub(super) async fn run(
     }
     api.audit.write(entry(Outcome::Started));
     tracing::info!(user = caller.name, fun = call.fun, "runner asked");
+    let place = api.clone();
+    let Ok(_place) = place.runners.acquire().await else {
+        return form.refuse(StatusCode::SERVICE_UNAVAILABLE, Exit::Unavailable, "the master stops");
+    };
     let context = Context::new(api, caller, Handle::current());
     let arguments = Arguments { positional: call.arg, keyword: call.kwarg };
     let work = move || {

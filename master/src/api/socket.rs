@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::acl::Caller;
+use crate::health::Drops;
 
 /// Most connections of root, and of every other user.
 const MOST: (usize, usize) = (1024, 64);
@@ -42,6 +43,7 @@ pub struct ApiSocket {
     path: PathBuf,
     listener: UnixListener,
     counts: Counts,
+    drops: Arc<Drops>,
     /// When was told that somebody has too many connections.
     told: Option<Instant>,
 }
@@ -58,7 +60,7 @@ type Counts = Arc<Mutex<HashMap<u32, usize>>>;
 
 impl ApiSocket {
     /// Binds the socket; a file left behind by a master that is gone is replaced.
-    pub fn bind(path: &Path) -> Result<Self, SocketError> {
+    pub fn bind(path: &Path, drops: Arc<Drops>) -> Result<Self, SocketError> {
         let failed = |source| SocketError::Io { path: path.to_owned(), source };
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
             return Err(SocketError::Taken(path.to_owned()));
@@ -72,7 +74,7 @@ impl ApiSocket {
         let listener = UnixListener::bind(&new).map_err(failed)?;
         std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o666)).map_err(failed)?;
         std::fs::rename(&new, path).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), listener, counts: Counts::default(), told: None })
+        Ok(Self { path: path.to_owned(), listener, counts: Counts::default(), drops, told: None })
     }
 }
 
@@ -105,6 +107,7 @@ impl Listener for ApiSocket {
                     Peer { uid, gid: peer.gid(), pid: peer.pid().unwrap_or(0) },
                 );
             }
+            self.drops.api_refused.add();
             // Any account can cause these: they must not fill the disk.
             if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
                 self.told = Some(Instant::now());

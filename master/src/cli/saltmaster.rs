@@ -7,6 +7,7 @@ use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
 use fleet_common::log::{self, LogOptions};
 use fleet_common::notify::notify;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Master;
@@ -52,6 +53,7 @@ pub fn run(options: &Options) -> Exit {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
+    raise_open_files();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = config.worker_threads {
         runtime.worker_threads(threads.clamp(1, 1024));
@@ -59,6 +61,15 @@ pub fn run(options: &Options) -> Exit {
     match runtime.enable_all().build() {
         Ok(runtime) => runtime.block_on(serve(&config, options)),
         Err(error) => failed(&Diagnostic::new(fleet_common::diag::Kind::Internal, error.to_string())),
+    }
+}
+
+/// Every minion needs two open files: all that this process may have are taken.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 

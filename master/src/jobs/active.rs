@@ -10,7 +10,10 @@ use fleet_common::proto::job::Job;
 use fleet_common::proto::ret::{Progress, Return};
 use fleet_common::value::{Map, Value};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
+
+use crate::health::Counter;
 
 /// Signs that may wait for a follower; more are dropped: signs repeat.
 const SIGNS: usize = 1024;
@@ -79,6 +82,8 @@ pub struct Active {
     state: Mutex<State>,
     /// True while a beat that does not name the job says something: somebody follows, or a target has begun it.
     attentive: AtomicBool,
+    /// Signs that followers did not take.
+    unheard: Counter,
 }
 
 #[derive(Default)]
@@ -133,6 +138,7 @@ impl Active {
             created: parts.created,
             state: Mutex::new(State { open, ..State::default() }),
             attentive: AtomicBool::new(begun),
+            unheard: Counter::default(),
         }
     }
 
@@ -178,6 +184,11 @@ impl Active {
         !state.followers.is_empty()
     }
 
+    /// Signs that were not passed on: a follower did not read.
+    pub fn unheard(&self) -> u64 {
+        self.unheard.count()
+    }
+
     /// True while a beat that does not name the job says something about it.
     pub fn is_attentive(&self) -> bool {
         self.attentive.load(Ordering::Relaxed)
@@ -218,7 +229,9 @@ impl Active {
         let news = said.filter(|said| open.state.may_become(*said));
         open.state = news.unwrap_or(open.state);
         for line in &state.followers {
-            let _ = line.signs.try_send(sign.clone());
+            if let Err(TrySendError::Full(_)) = line.signs.try_send(sign.clone()) {
+                self.unheard.add();
+            }
         }
         news
     }

@@ -1,7 +1,6 @@
 //! All jobs that are not over.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fleet_common::ids::{Jid, MinionId};
@@ -12,6 +11,7 @@ use fleet_common::proto::ret::Progress;
 use super::active::{Active, Parts, Sign};
 use super::settle::{self, GRACE};
 use super::view::initial;
+use crate::health::Counter;
 use crate::minions::Minions;
 use crate::publish::published_form;
 use crate::store::{JobRow, LedgerRow, Note, Store, StoreError};
@@ -26,13 +26,36 @@ pub struct Jobs {
     active: Mutex<BTreeMap<Jid, Arc<Active>>>,
     store: Store,
     /// Notes that found the store's queue full.
-    unwritten: AtomicU64,
+    unwritten: Counter,
+    /// Jobs that left memory because there were too many.
+    evicted: Counter,
+    /// Signs that followers of jobs that are over did not take.
+    unheard: Counter,
+}
+
+/// What is counted of jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobCounts {
+    /// In memory, because somebody has not answered.
+    pub open: usize,
+    /// Steps that were not written: the store had too much to do. Final ones always are.
+    pub unwritten: u64,
+    /// Signs of life that were not passed on: a follower did not read.
+    pub unheard: u64,
+    /// Jobs that left memory before they were over; they are settled from the store.
+    pub evicted: u64,
 }
 
 impl Jobs {
     /// Takes up the jobs that were not over when the master stopped.
     pub async fn load(store: &Store) -> Result<Self, StoreError> {
-        let jobs = Self { active: Mutex::default(), store: store.clone(), unwritten: AtomicU64::new(0) };
+        let jobs = Self {
+            active: Mutex::default(),
+            store: store.clone(),
+            unwritten: Counter::default(),
+            evicted: Counter::default(),
+            unheard: Counter::default(),
+        };
         for jid in store.live(u64::MAX).await? {
             jobs.revive(&jid).await?;
         }
@@ -62,7 +85,9 @@ impl Jobs {
         active.insert(job.job.jid.clone(), job);
         if active.len() > MOST {
             let oldest = active.iter().find(|(_, job)| !job.is_followed()).map(|(jid, _)| jid.clone());
-            oldest.and_then(|jid| active.remove(&jid));
+            if oldest.and_then(|jid| active.remove(&jid)).is_some() {
+                self.evicted.add();
+            }
         }
     }
 
@@ -74,6 +99,7 @@ impl Jobs {
     /// Drops a job that is complete.
     pub fn complete(&self, job: &Active) {
         self.lock().remove(&job.job.jid);
+        self.unheard.more(job.unheard());
         self.close(job);
     }
 
@@ -82,9 +108,12 @@ impl Jobs {
         self.store.try_close(&job.job.jid, job.expires());
     }
 
-    /// How many are in memory, and how many notes were not written.
-    pub fn counts(&self) -> (usize, u64) {
-        (self.lock().len(), self.unwritten.load(Ordering::Relaxed))
+    /// What is counted of them.
+    pub fn counts(&self) -> JobCounts {
+        let active = self.lock();
+        let unheard = self.unheard.count() + active.values().map(|job| job.unheard()).sum::<u64>();
+        let (unwritten, evicted) = (self.unwritten.count(), self.evicted.count());
+        JobCounts { open: active.len(), unwritten, unheard, evicted }
     }
 
     /// Gives up the targets of jobs whose time is over: each gets its final state. `now` is the master's time, `at`
@@ -186,7 +215,7 @@ impl Jobs {
     /// A step that is not final is written when the store has room for it.
     fn write(&self, job: &Active, note: Note) {
         if !self.store.try_note(&job.job.jid, vec![note]) {
-            self.unwritten.fetch_add(1, Ordering::Relaxed);
+            self.unwritten.add();
         }
     }
 

@@ -13,5 +13,5 @@ mod view;
 
 pub use active::{Active, Parts, Sign};
 pub use follow::{Attached, Follow, FollowOptions, Past, Wait};
-pub use ledger::Jobs;
+pub use ledger::{JobCounts, Jobs};
 pub use view::{initial, targets};

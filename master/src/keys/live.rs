@@ -96,6 +96,11 @@ impl Keys {
         self.directory.list()
     }
 
+    /// How many keys are in a folder; blocks.
+    pub fn count(&self, folder: Folder) -> Result<usize, KeyError> {
+        Ok(self.directory.names(folder)?.len())
+    }
+
     /// The text of a key file; blocks.
     pub fn read(&self, folder: Folder, name: &str) -> Result<Option<String>, KeyError> {
         self.directory.read(folder, name)

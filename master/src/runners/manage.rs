@@ -10,6 +10,7 @@ use fleet_common::proto::job::{Target, TargetKind};
 use fleet_common::value::{Map, Value};
 
 use super::context::{Context, Module, reads, refuse};
+use super::health::health;
 
 /// The module.
 pub const MODULE: Module = Module {
@@ -82,6 +83,13 @@ pub const MODULE: Module = Module {
             "manage.versions",
             Nothing::ROWS,
             versions,
+        ),
+        reads(
+            "health",
+            "How much there is now, and everything that was refused or dropped since the master was started.",
+            "manage.health",
+            Nothing::ROWS,
+            health,
         ),
     ],
 };

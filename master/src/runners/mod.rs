@@ -5,6 +5,7 @@ mod config;
 mod context;
 mod doc;
 mod fileserver;
+mod health;
 mod jobs;
 mod known;
 mod manage;

@@ -13,6 +13,7 @@ use fleet_common::value::Map;
 
 use crate::clock::Clock;
 use crate::fileserver::FileServer;
+use crate::health::Drops;
 use crate::jobs::Jobs;
 use crate::keys::Keys;
 use crate::minions::Minions;
@@ -42,6 +43,8 @@ pub struct Parts {
     pub files: Arc<FileServer>,
     /// The options a minion may see.
     pub options: Map,
+    /// What is refused or dropped.
+    pub drops: Arc<Drops>,
     /// The clocks.
     pub clock: Clock,
 }

@@ -70,7 +70,10 @@ async fn returned(parts: &Parts, session: &Session, ret: Return) -> Reply {
     match parts.returns.take(session, ret).await {
         Ok(_) => Reply::Stored {},
         // The minion keeps it and sends it again.
-        Err(error) => failed(error.to_string()),
+        Err(error) => {
+            parts.drops.returns_failed.add();
+            failed(error.to_string())
+        }
     }
 }
 

@@ -20,6 +20,10 @@ use crate::minions::Session;
 /// Keys looked up at the same time, each on a thread of its own. Handshakes themselves need no bound but that of the
 /// connections: whoever is silent in the middle of one keeps nobody else from his.
 const LOOKUPS: usize = 16;
+/// The same for ids that are not accepted: a flood of them keeps no accepted minion waiting.
+const STRANGERS: usize = 4;
+/// Strangers who may wait for that; more are told to come back later.
+const STRANGERS_WAITING: usize = 256;
 /// Three missed beats: the peer is gone.
 const SILENCE: Duration = Duration::from_secs(32);
 /// How long sessions may take to learn of a new group key before it is used.
@@ -27,7 +31,7 @@ const SWITCH_AFTER: Duration = Duration::from_secs(1);
 
 /// Serves connections until `stop`.
 pub async fn serve(parts: Arc<Parts>, mut listener: Box<dyn Listener>, stop: CancellationToken) {
-    let lookups = Arc::new(Semaphore::new(LOOKUPS));
+    let lookups = Arc::new(Lookups::default());
     let sessions = TaskTracker::new();
     loop {
         let link = tokio::select! {
@@ -100,7 +104,7 @@ async fn rotate(parts: &Parts) {
 }
 
 /// Handshake, judgement, welcome. `None` unless the key is accepted.
-async fn open(parts: &Arc<Parts>, lookups: &Semaphore, link: Link) -> Option<(Arc<Session>, ServerReceiver)> {
+async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<Session>, ServerReceiver)> {
     let address = link.peer.to_string();
     let incoming = match accept(link, &parts.master_keys).await {
         Ok(incoming) => incoming,
@@ -161,12 +165,42 @@ async fn open(parts: &Arc<Parts>, lookups: &Semaphore, link: Link) -> Option<(Ar
     Some((session, receiver))
 }
 
-async fn judge(parts: &Arc<Parts>, lookups: &Semaphore, id: &MinionId, key: &PublicKey) -> Option<Judgement> {
-    let _place = lookups.acquire().await.ok()?;
+/// Where keys wait to be looked up.
+struct Lookups {
+    accepted: Semaphore,
+    strangers: Semaphore,
+    /// A place for each stranger who is looked up or waits.
+    admitted: Semaphore,
+}
+
+impl Default for Lookups {
+    fn default() -> Self {
+        Self {
+            accepted: Semaphore::new(LOOKUPS),
+            strangers: Semaphore::new(STRANGERS),
+            admitted: Semaphore::new(STRANGERS + STRANGERS_WAITING),
+        }
+    }
+}
+
+async fn judge(parts: &Arc<Parts>, lookups: &Lookups, id: &MinionId, key: &PublicKey) -> Option<Judgement> {
+    let is_stranger = !parts.keys.accepted().contains_key(id);
+    let admitted = if is_stranger { lookups.admitted.try_acquire().ok() } else { None };
+    if is_stranger && admitted.is_none() {
+        parts.drops.keys_busy.add();
+        return Some(Judgement::Full { tell: false });
+    }
+    let pool = if is_stranger { &lookups.strangers } else { &lookups.accepted };
+    let _place = pool.acquire().await.ok()?;
     let (keys, id, pem) = (parts.keys.clone(), id.clone(), key.to_pem());
     let judged = tokio::task::spawn_blocking(move || keys.judge(&id, &pem)).await;
     match judged {
-        Ok(Ok(judgement)) => Some(judgement),
+        Ok(Ok(judgement)) => {
+            if let Judgement::Full { .. } = judgement {
+                parts.drops.keys_full.add();
+            }
+            Some(judgement)
+        }
         Ok(Err(error)) => {
             tracing::error!(%error, "the key could not be looked up");
             None

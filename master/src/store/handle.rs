@@ -9,6 +9,8 @@ use fleet_common::ids::{Jid, MinionId};
 use fleet_common::proto::ret::Return;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::health::Counter;
+
 use super::days::Days;
 use super::jobs::{self, JobRow, JobSummary, LedgerRow, Note, Recorded, Stored};
 use super::minions::{GrainsRow, MinionTables};
@@ -80,7 +82,7 @@ impl Store {
         let days = days::Days::open(&dir.join("jobs"), options.cache_bytes)?;
         // The first job must not wait for the day's database to be made.
         days.today((options.now)())?;
-        let shared = Arc::new(Shared { days, minions, options });
+        let shared = Arc::new(Shared { days, minions, options, failed: Counter::default() });
         let (queue, writes) = mpsc::channel(QUEUE);
         let theirs = shared.clone();
         std::thread::Builder::new()
@@ -175,6 +177,11 @@ impl Store {
     /// Writes that wait now.
     pub fn queued(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// Commits that failed, as on a full disk.
+    pub fn failed_commits(&self) -> u64 {
+        self.shared.failed.count()
     }
 
     /// The largest job id of the newest day.

@@ -7,6 +7,8 @@ use fleet_common::ids::{Jid, MinionId};
 use fleet_common::proto::ret::Return;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::health::Counter;
+
 use super::days::{Database, Days};
 use super::jobs::{self, JobRow, JobTables, Note, Quota, Recorded};
 use super::minions::{GrainsRow, MinionTables};
@@ -66,6 +68,8 @@ pub(super) struct Shared {
     pub(super) options: StoreOptions,
     pub(super) days: Days,
     pub(super) minions: MinionTables,
+    /// Commits that failed.
+    pub(super) failed: Counter,
 }
 
 /// Runs until every handle is gone; what is queued then is still committed.
@@ -99,6 +103,7 @@ fn commit_group(shared: &Shared, group: &mut Vec<Write>) {
     let settles: Vec<Settle> = group.drain(..).map(|write| commit.apply(write)).collect();
     let outcome = commit.finish();
     if let Err(error) = &outcome {
+        shared.failed.add();
         tracing::error!(%error, "a commit failed");
     }
     for settle in settles {
