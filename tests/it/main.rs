@@ -13,3 +13,4 @@ mod states;
 mod system;
 mod transport;
 mod transport_attacks;
+mod web;

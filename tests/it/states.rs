@@ -15,7 +15,7 @@ use fleet_minion::states::{STATES, bind};
 use fleet_tests::harness::SYSTEM_STATES;
 
 /// States whose effect is not predicted: commands, functions, and those that only report.
-const OPAQUE: &[&str] = &["cmd", "environ", "module", "test", "file.exists", "file.missing", "file.touch"];
+const OPAQUE: &[&str] = &["cmd", "environ", "http", "module", "test", "file.exists", "file.missing", "file.touch"];
 
 /// A state, a declaration (`R` is the scratch directory), and the shell commands that prepare and damage it.
 struct Case(&'static str, &'static str, &'static str, &'static str);
@@ -82,7 +82,7 @@ pub(crate) fn minion(root: &Path) -> Act {
 }
 
 /// A minion whose configuration says more; `grains.setval` writes below the scratch directory.
-pub(super) fn minion_with(root: &Path, settings: &[(&str, Value)]) -> Act {
+pub(crate) fn minion_with(root: &Path, settings: &[(&str, Value)]) -> Act {
     let mut opts = Map::from_iter([("id", "web1"), ("file_client", "local")]);
     opts.extend(settings.iter().map(|(key, value)| (Value::from(*key), value.clone())));
     let (grains, pillar) = (Map::from_iter([("id", "web1")]), Map::new());

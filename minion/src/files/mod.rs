@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use fleet_common::proto::files::Manifest;
 use fleet_common::proto::request::{Reply, Request};
 
+pub mod anywhere;
 mod ask;
 pub mod cache;
 mod large;
 pub mod remote;
 mod store;
+pub mod web;
 
 /// The master could not be asked, or would not answer. The text is for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -12,6 +12,7 @@ pub mod file;
 pub mod grains;
 pub mod hashutil;
 pub mod hosts;
+pub mod http;
 pub mod network;
 pub mod pillar;
 pub mod pip;
@@ -40,6 +41,7 @@ pub const MODULES: &[&[&Module]] = &[
         &grains::MODULE,
         &hashutil::MODULE,
         &hosts::MODULE,
+        &http::MODULE,
         &network::MODULE,
         &pillar::MODULE,
         &pip::MODULE,

@@ -180,7 +180,7 @@ args! {
         /// Only those in this network.
         cidr: Option<String> = None,
         /// Only `public` or `private` ones.
-        r#type: Option<String> = None,
+        type_: Option<String> = None,
     }
 }
 
@@ -344,7 +344,7 @@ fn own_addresses(args: Addrs, six: bool) -> CallResult {
         .map(|known| known.address)
         .filter(|ip| args.include_loopback || !ip.is_loopback())
         .filter(|ip| net.is_none_or(|net| net.contains(ip)))
-        .filter(|ip| match args.r#type.as_deref() {
+        .filter(|ip| match args.type_.as_deref() {
             Some("public") => !is_private(*ip),
             Some("private") => is_private(*ip),
             _ => true,

@@ -12,6 +12,7 @@ pub mod cmd;
 pub mod environ;
 pub mod file;
 pub mod grains;
+pub mod http;
 pub mod module;
 pub mod pip;
 pub mod pkg;
@@ -35,6 +36,7 @@ pub const STATES: &[&StateModule] = &[
     &environ::STATE,
     &file::STATE,
     &grains::STATE,
+    &http::STATE,
     &module::STATE,
     &pip::STATE,
     &pkg::STATE,

@@ -1,5 +1,6 @@
 //! `pip.*`: Python packages.
 
+use fleet_common::args;
 use fleet_common::value::{Map, Value, python::str_};
 
 use super::{Applied, Failure, Plan, PlannedState, Report, Run, State, StateFunction, StateModule};
@@ -32,8 +33,8 @@ pub const STATE: StateModule = StateModule {
             name: "uptodate",
             doc: "All packages in their newest versions.",
             example: "update: {pip.uptodate: [{bin_env: /srv/venv}]}",
-            args: Which::ROWS,
-            make: |f, a| Ok(Box::new(PlannedState(Uptodate(Which::bind(f, a)?)))),
+            args: Uptodate::ROWS,
+            make: |f, a| Ok(Box::new(PlannedState(Uptodate::bind(f, a)?))),
         },
     ],
 };
@@ -275,13 +276,39 @@ impl State for Removed {
     }
 }
 
-struct Uptodate(Which);
+args! {
+    /// Arguments of `pip.uptodate`.
+    struct Uptodate {
+        /// Not used: there is nothing to name.
+        name: Value = Value::Null,
+        /// A virtual environment, a Python or a pip program; else the machine's `python3`.
+        bin_env: Option<String> = None,
+        /// User to run as.
+        user: Option<String> = None,
+        /// Directory to start in.
+        cwd: Option<String> = None,
+        /// Taken for trees written for the reference: there is no terminal.
+        use_vt: bool = false,
+    }
+}
+
+impl Uptodate {
+    fn which(&self) -> Which {
+        Which {
+            bin_env: self.bin_env.clone(),
+            user: self.user.clone(),
+            cwd: self.cwd.clone(),
+            env_vars: None,
+            use_vt: self.use_vt,
+        }
+    }
+}
 
 impl State for Uptodate {
     type Todo = ();
 
     fn plan(&self, _look: &Look, _run: &Run<'_>) -> Result<Plan<()>, Failure> {
-        let upgrades = self.0.pip()?.upgrades().map_err(|error| Failure::new(error.to_string()))?;
+        let upgrades = self.which().pip()?.upgrades().map_err(|error| Failure::new(error.to_string()))?;
         if upgrades.is_empty() {
             return Ok(Plan::Nothing(Report::new("System is already up-to-date.")));
         }
@@ -290,7 +317,7 @@ impl State for Uptodate {
     }
 
     fn apply(&self, _act: &Act, (): ()) -> Result<Applied, Failure> {
-        let answer = tool::upgrade(&self.0)?;
+        let answer = tool::upgrade(&self.which())?;
         let changes = answer.get("changes").and_then(Value::as_map).cloned().unwrap_or_default();
         let comment = answer.get("comment").map(str_).unwrap_or_default();
         if !answer.get("result").is_some_and(Value::truthy) {

@@ -3,9 +3,11 @@
 //! Nothing here knows jobs, states or Salt's argument names.
 
 pub mod apt;
+pub mod checksum;
 pub mod command;
 pub mod environment;
 pub mod fs;
+pub mod http;
 pub mod netlink;
 pub mod pip;
 pub mod platform;

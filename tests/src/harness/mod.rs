@@ -9,6 +9,7 @@ mod process;
 pub mod proxy;
 pub mod raw;
 mod skip;
+pub mod web;
 
 pub use fleet::{Fleet, FleetOptions, Network};
 pub use machine::{Machine, SYSTEM_STATES};

@@ -12,6 +12,7 @@ use fleet_common::value::{Map, Value};
 
 use super::list::{Environment, fault};
 use crate::cx::{Act, Look};
+use crate::files::web::{self, Wanted, WebError};
 use crate::system::fs::{self, FileFault, WriteOptions};
 
 /// The largest template.
@@ -72,7 +73,7 @@ args! {
 args! {
     /// Arguments of `cp.get_url`.
     pub struct GetUrl {
-        /// The file: `salt://...`, `file://...` or a path.
+        /// The file: `salt://...`, `https://...`, `file://...` or a path.
         path: String,
         /// Where it goes; the cache when empty.
         dest: String = String::new(),
@@ -143,8 +144,16 @@ fn place(look: &Look, url: &str, given: Option<String>) -> Option<(String, Strin
 
 /// A file of the tree, of `file://` or of a path, open; `None` when there is none.
 pub(super) fn open(look: &Look, url: &str, env: Option<String>) -> Result<Option<Opened>, CallError> {
-    if let Some((env, path)) = place(look, url, env) {
+    if let Some((env, path)) = place(look, url, env.clone()) {
         return look.file_source().open(&env, &path).map_err(fault);
+    }
+    if web::is_web(url) {
+        let saltenv = saltenv(look, env);
+        return match web::bring(look, url, &saltenv, &Wanted::default()) {
+            Ok(path) => fs::open_file(&path).map(Some).map_err(failed),
+            Err(WebError::Refused { status: 404 | 410, .. }) => Ok(None),
+            Err(error) => Err(CallError::Failed(error.to_string())),
+        };
     }
     let path = Path::new(here(url)?);
     match fs::open_file(path) {
@@ -269,6 +278,13 @@ pub(super) fn get_dir(act: &Act, arguments: Arguments) -> CallResult {
 
 pub(super) fn get_url(act: &Act, arguments: Arguments) -> CallResult {
     let args = GetUrl::bind("cp.get_url", arguments)?;
+    if web::is_web(&args.path) {
+        if args.dest.is_empty() {
+            return Ok(cache_url(act, &args.path, args.saltenv)?.into());
+        }
+        let content = open(act, &args.path, args.saltenv)?;
+        return copied(&target(&args.dest, &args.path), content, args.makedirs, None);
+    }
     let Some((env, path)) = place(act, &args.path, args.saltenv) else {
         // A file of this machine is where it should be already.
         let path = here(&args.path)?;
@@ -299,8 +315,12 @@ fn inside(directory: &Path, path: &str) -> Option<PathBuf> {
 }
 
 fn cache_url(act: &Act, url: &str, env: Option<String>) -> Result<String, CallError> {
-    if let Some((env, path)) = place(act, url, env) {
+    if let Some((env, path)) = place(act, url, env.clone()) {
         return cache(act, &env, &path);
+    }
+    if web::is_web(url) {
+        let found = open(act, url, env.clone())?.and_then(|_| web::place(act, url, &saltenv(act, env)));
+        return Ok(found.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default());
     }
     let path = here(url)?;
     Ok(if Path::new(path).exists() { path.to_owned() } else { String::new() })
@@ -389,8 +409,9 @@ pub(super) fn stat_file(look: &Look, arguments: Arguments) -> CallResult {
 
 pub(super) fn is_cached(look: &Look, arguments: Arguments) -> CallResult {
     let args = One::bind("cp.is_cached", arguments)?;
-    let local = match place(look, &args.path, args.saltenv) {
+    let local = match place(look, &args.path, args.saltenv.clone()) {
         Some((env, path)) => inside(&cached(look, &env), &path),
+        None if web::is_web(&args.path) => web::place(look, &args.path, &saltenv(look, args.saltenv)),
         None => inside(&look.cache_dir().join("localfiles"), args.path.trim_start_matches('/')),
     };
     let found = local.filter(|local| local.is_file());

@@ -13,6 +13,8 @@ use fleet_common::value::{Map, Value};
 use super::content::LIMIT;
 use super::path::{expand, failed, fault};
 use crate::cx::{Look, Module};
+use crate::files::{anywhere, web};
+use crate::system::checksum::Checksum;
 use crate::system::fs;
 
 /// Functions on checksums and sources.
@@ -189,16 +191,9 @@ fn sum(look: &Look, args: &Sum) -> CallResult {
     Ok(sum.ok_or_else(|| CallError::Invocation(format!("Invalid hash type: {}", args.form)))?.into())
 }
 
-/// Kind and checksum of a written checksum: `md5=...`, `md5:...`, or the checksum alone.
-fn written(text: &str) -> Option<(&'static str, String)> {
-    let (kind, sum) = text.split_once(['=', ':']).map_or((None, text), |(kind, sum)| (Some(kind), sum));
-    let known = digest::NAMES.iter().find(|(name, length)| kind.map_or(*length == sum.len(), |kind| kind == *name))?;
-    sum.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| (known.0, sum.to_lowercase()))
-}
-
 fn check_hash(look: &Look, arguments: Arguments) -> CallResult {
     let args = Check::bind("file.check_hash", arguments)?;
-    let Some((form, wanted)) = written(&args.file_hash) else {
+    let Some(Checksum { kind: form, hex: wanted }) = Checksum::written(&args.file_hash) else {
         let known = digest::NAMES.iter().map(|(name, length)| format!("{name} ({length})")).collect::<Vec<_>>();
         return Err(CallError::Invocation(format!(
             "Hash {} (length: {}) could not be matched to a supported hash type. The supported hash types and lengths are: {}",
@@ -216,32 +211,12 @@ fn extract_hash(look: &Look, arguments: Arguments) -> CallResult {
     let bytes = fs::read_bounded(&expand(look, &args.hash_fn), LIMIT).map_err(fault)?;
     let text = String::from_utf8_lossy(&bytes);
     let names = [args.source_hash_name.as_deref().unwrap_or_default(), &args.file_name, &args.source];
-    Ok(find_sum(&text, &args.hash_type, &names).into())
+    Ok(Checksum::listed(&text, &args.hash_type, &names).map_or(Value::Null, told).into())
 }
 
-/// The checksum in a list (`sum  name`, `sum *name`, `KIND (name) = sum`) of the first name that is in it; the only one otherwise.
-fn find_sum(text: &str, kind: &str, names: &[&str]) -> Value {
-    let length = digest::NAMES.iter().find(|(name, _)| *name == kind).map(|(_, length)| *length);
-    let is_sum = |word: &&str| {
-        word.bytes().all(|byte| byte.is_ascii_hexdigit())
-            && length
-                .map_or(digest::NAMES.iter().any(|(_, length)| *length == word.len()), |length| word.len() == length)
-    };
-    let mut entries = Vec::new();
-    for line in text.lines() {
-        let mut words = line.split([' ', '\t', '(', ')', '=']).filter(|word| !word.is_empty());
-        let Some(sum) = words.clone().find(is_sum) else { continue };
-        let name = words.rfind(|word| *word != sum).unwrap_or_default().trim_start_matches(['*', '.', '/']);
-        entries.push((sum.to_lowercase(), name.to_owned()));
-    }
-    let end = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let named = names.iter().filter(|name| !name.is_empty()).find_map(|name| {
-        entries.iter().find(|(_, listed)| !listed.is_empty() && (*listed == **name || end(listed) == end(name)))
-    });
-    let only = if entries.len() == 1 { entries.first() } else { None };
-    let Some((sum, _)) = named.or(only) else { return Value::Null };
-    let kind = digest::NAMES.iter().find(|(_, length)| *length == sum.len()).map_or(kind, |(name, _)| name);
-    Value::Map(Map::from_iter([("hsum", sum.as_str()), ("hash_type", kind)]))
+/// A checksum as the reference tells it.
+fn told(sum: Checksum) -> Value {
+    Map::from_iter([("hsum", sum.hex), ("hash_type", sum.kind.to_owned())]).into()
 }
 
 fn get_source_sum(look: &Look, arguments: Arguments) -> CallResult {
@@ -249,35 +224,16 @@ fn get_source_sum(look: &Look, arguments: Arguments) -> CallResult {
     let Some(given) = args.source_hash.as_deref().filter(|given| !given.is_empty()) else {
         return Err(CallError::Failed("Source hash is missing".to_owned()));
     };
-    if let Some((kind, sum)) = written(given) {
-        return Ok(Map::from_iter([("hsum", sum), ("hash_type", kind.to_owned())]).into());
-    }
-    if !given.starts_with('/') && !given.contains("://") {
-        return Err(CallError::Failed(format!(
-            "Source hash {given} format is invalid. The supported formats are: a hash, an expression in the format <hash_type>=<hash>, or a path to a local/remote file."
-        )));
-    }
-    let content = read(look, given, &args.saltenv)?;
     let names = [args.source_hash_name.as_deref().unwrap_or_default(), &args.file_name, &args.source];
-    match find_sum(&String::from_utf8_lossy(&content), "", &names) {
-        Value::Null => Err(CallError::Failed(format!("Unable to find a hash of {} in {given}", args.file_name))),
-        found => Ok(found.into()),
-    }
+    let found = anywhere::announced(look, given, &args.saltenv, &names);
+    Ok(told(found.map_err(|missing| CallError::Failed(missing.to_string()))?).into())
 }
 
-/// A file of this machine or of a state tree.
+/// A file, wherever it is.
 fn read(look: &Look, place: &str, saltenv: &str) -> Result<Vec<u8>, CallError> {
-    if let Some(path) = place.strip_prefix("salt://") {
-        let found = look.file_source().read(saltenv, path).map_err(|error| CallError::Failed(error.to_string()))?;
-        return found
-            .map(|content| content.to_vec())
-            .ok_or_else(|| CallError::Failed(format!("File {place} not found")));
-    }
-    if place.contains("://") && !place.starts_with("file://") {
-        return Err(CallError::Unsupported(format!("fetching {place}")));
-    }
-    let path = expand(look, place.strip_prefix("file://").unwrap_or(place));
-    fs::read_bounded(&path, LIMIT).map_err(fault)
+    let here =
+        if place.starts_with('~') { expand(look, place).to_string_lossy().into_owned() } else { place.to_owned() };
+    anywhere::read(look, &here, saltenv, LIMIT).map_err(|missing| CallError::Failed(missing.to_string()))
 }
 
 fn get_diff(look: &Look, arguments: Arguments) -> CallResult {
@@ -335,6 +291,7 @@ fn is_there(look: &Look, place: &str, saltenv: &str) -> Result<bool, CallError> 
             Ok(found.is_some())
         }
         Some(("file", path)) => Ok(Path::new(path).exists()),
+        Some(_) if web::is_web(place) => Ok(web::bring(look, place, saltenv, &web::Wanted::default()).is_ok()),
         Some(_) => Err(CallError::Unsupported(format!("looking for {place}"))),
         None => Ok(Path::new(place).is_absolute() && Path::new(place).exists()),
     }
@@ -351,23 +308,4 @@ fn apply_template(look: &Look, arguments: Arguments) -> CallResult {
         Scope { saltenv: args.saltenv.unwrap_or_else(|| "base".to_owned()), facts: Arc::new(look.clone()), context };
     let template = Template { text: &args.contents, path: "<contents>", sls: None };
     Ok(look.renderer().text(&scope, &template).map_err(CallError::Diagnostic)?.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sums_are_found_in_lists() {
-        let (one, two) = ("a".repeat(32), "B".repeat(32));
-        let list = format!("# sums\n{one}  ./x.tar\n{two} *dir/y.tar\nMD5 (z.tar) = {}\n", "c".repeat(32));
-        let sum =
-            |name: &str| find_sum(&list, "md5", &["", name]).get("hsum").and_then(Value::as_str).map(str::to_owned);
-        assert_eq!(sum("x.tar").as_deref(), Some(one.as_str()));
-        assert_eq!(sum("/tmp/y.tar"), Some(two.to_lowercase()));
-        assert_eq!(sum("z.tar"), Some("c".repeat(32)));
-        assert_eq!(sum("gone"), None);
-        assert_eq!(written(&format!("md5={one}")), Some(("md5", one)));
-        assert_eq!(written("nothash"), None);
-    }
 }

@@ -24,13 +24,13 @@ args! {
         makedirs: bool = false,
         /// A file of the tree (or a local one) whose text is added.
         source: Option<String> = None,
-        /// Not needed for files of the tree.
+        /// Checksum of a source outside the tree, or where a list of checksums is.
         source_hash: Value = Value::Null,
         /// Template engine for the sources.
         template: Option<String> = Some("jinja".to_owned()),
         /// Several sources.
         sources: Vec<String> = Vec::new(),
-        /// Not needed for files of the tree.
+        /// Checksums of several sources.
         source_hashes: Value = Value::Null,
         /// Names for the template.
         defaults: Option<Map> = None,
@@ -52,13 +52,13 @@ args! {
         makedirs: bool = false,
         /// A file of the tree (or a local one) whose text is added.
         source: Option<String> = None,
-        /// Not needed for files of the tree.
+        /// Checksum of a source outside the tree, or where a list of checksums is.
         source_hash: Value = Value::Null,
         /// Template engine for the sources.
         template: Option<String> = Some("jinja".to_owned()),
         /// Several sources.
         sources: Vec<String> = Vec::new(),
-        /// Not needed for files of the tree.
+        /// Checksums of several sources.
         source_hashes: Value = Value::Null,
         /// Names for the template.
         defaults: Option<Map> = None,
@@ -123,6 +123,8 @@ impl State for Append {
             one: self.source.as_deref(),
             several: &self.sources,
             template: self.template.as_deref(),
+            hash: &self.source_hash,
+            hashes: &self.source_hashes,
             defaults: self.defaults.as_ref(),
             context: self.context.as_ref(),
         };
@@ -167,6 +169,8 @@ impl State for Prepend {
             one: self.source.as_deref(),
             several: &self.sources,
             template: self.template.as_deref(),
+            hash: &self.source_hash,
+            hashes: &self.source_hashes,
             defaults: self.defaults.as_ref(),
             context: self.context.as_ref(),
         };

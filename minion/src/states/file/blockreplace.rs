@@ -22,13 +22,13 @@ args! {
         marker_end: String = "#-- end managed zone --".to_owned(),
         /// A file of the tree (or a local one) whose text is added to the content.
         source: Option<String> = None,
-        /// Not needed for files of the tree.
+        /// Checksum of a source outside the tree, or where a list of checksums is.
         source_hash: Value = Value::Null,
         /// Template engine for the sources.
         template: Option<String> = Some("jinja".to_owned()),
         /// Several sources.
         sources: Vec<String> = Vec::new(),
-        /// Not needed for files of the tree.
+        /// Checksums of several sources.
         source_hashes: Value = Value::Null,
         /// Names for the template.
         defaults: Option<Map> = None,
@@ -92,6 +92,8 @@ impl Blockreplace {
             one: self.source.as_deref(),
             several: &self.sources,
             template: self.template.as_deref(),
+            hash: &self.source_hash,
+            hashes: &self.source_hashes,
             defaults: self.defaults.as_ref(),
             context: self.context.as_ref(),
         };

@@ -1,30 +1,37 @@
 //! `file.cached` and `file.not_cached`.
 
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 use fleet_common::args;
-use fleet_common::digest::hex_of_bytes;
+use fleet_common::digest::{hex_of_bytes, hex_of_reader};
 use fleet_common::value::{Map, Value};
 
-use super::source;
+use super::source::{self, Check};
 use crate::cx::{Act, Look};
+use crate::files::{
+    anywhere,
+    web::{self, Wanted},
+};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
+use crate::system::checksum::Checksum;
 use crate::system::fs::{WriteOptions, read_bounded, write_atomic};
+use crate::system::http::without_account;
 
 args! {
     /// Arguments of `file.cached`.
     pub struct Cached {
-        /// The file of the tree (`salt://…`), or a local one.
+        /// The file of the tree (`salt://…`), of a web server, or a local one.
         name: String,
-        /// Checksum that a local file must have.
+        /// Checksum that a file outside the tree must have, or where a list of checksums is.
         source_hash: String = String::new(),
-        /// Name in a list of checksums; not used.
+        /// Name of the file in that list, when it is another.
         source_hash_name: Option<String> = None,
         /// Do not check the checksum.
         skip_verify: bool = false,
         /// Environment of the file; the chunk's when not given.
         saltenv: Option<String> = None,
-        /// For http only; not used.
+        /// A file of a web server may have no checksum; it is asked for each time.
         use_etag: bool = false,
     }
 }
@@ -39,14 +46,19 @@ args! {
     }
 }
 
-/// The copy and its content.
-pub struct Todo {
-    path: PathBuf,
-    content: Vec<u8>,
+/// What is to be brought into the cache.
+pub enum Todo {
+    /// Content that is known, for this path.
+    Copy(PathBuf, Vec<u8>),
+    /// A file of a web server, of this environment.
+    Web(String, Option<Checksum>),
 }
 
 /// Where the cache keeps a source; `None` for one that has no place there.
 fn place(look: &Look, name: &str, environment: &str) -> Option<PathBuf> {
+    if web::is_web(name) {
+        return web::place(look, name, environment);
+    }
     let (folder, path) = match name.strip_prefix("salt://") {
         Some(path) => ("files", path.split('?').next().unwrap_or(path)),
         None => ("localfiles", name.strip_prefix('/')?),
@@ -66,11 +78,17 @@ impl State for Cached {
         let name = &self.name;
         let failed = || Failure::new(format!("Failed to cache {name}, check minion log for more information"));
         let environment = self.saltenv.as_deref().unwrap_or(run.saltenv);
-        let fetched = source::fetch(look, &Value::from(name.as_str()), environment);
-        let fetched = fetched.map_err(|_| failed())?.ok_or_else(failed)?;
-        if fetched.foreign && !self.skip_verify && !self.source_hash.is_empty() {
-            source::verify(name, &fetched.bytes, &self.source_hash)?;
+        if web::is_web(name) {
+            return self.distant(look, environment);
         }
+        let check = Check {
+            name,
+            hash: Some(&self.source_hash).filter(|_| !name.starts_with("salt://")).map(String::as_str),
+            hash_name: self.source_hash_name.as_deref(),
+            skip: self.skip_verify,
+            verify_ssl: None,
+        };
+        let fetched = source::fetch(look, &Value::from(name.as_str()), environment, &check)?.ok_or_else(failed)?;
         let path = place(look, name, environment).ok_or_else(failed)?;
         let old = read_bounded(&path, source::MAX_FILE).ok();
         let did = Report::new(format!("File is cached to {}", path.display()));
@@ -81,20 +99,80 @@ impl State for Cached {
         let hash: Map =
             [("old", old.as_deref().map_or(Value::Null, sum)), ("new", sum(&fetched.bytes))].into_iter().collect();
         Ok(Plan::Change {
-            todo: Todo { path, content: fetched.bytes },
+            todo: Todo::Copy(path, fetched.bytes),
             would: Report::new(format!("File will be cached: {name}")),
             did: did.change("hash", hash),
         })
     }
 
-    fn apply(&self, _act: &Act, todo: Todo) -> Result<Applied, Failure> {
-        use std::os::unix::fs::DirBuilderExt;
-        let folder = todo.path.parent().unwrap_or(&todo.path);
+    fn apply(&self, act: &Act, todo: Todo) -> Result<Applied, Failure> {
+        let (path, content) = match todo {
+            Todo::Copy(path, content) => (path, content),
+            Todo::Web(environment, checksum) => return self.bring(act, &environment, checksum.as_ref()),
+        };
+        let folder = path.parent().unwrap_or(&path);
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|error| Failure::new(format!("{}: {}", folder.display(), crate::system::fs::plain(&error))))?;
         let options = WriteOptions { mode: Some(0o600), ..WriteOptions::default() };
-        let written = write_atomic(&todo.path, &todo.content, &options);
+        let written = write_atomic(&path, &content, &options);
         written.map(|()| Applied::AsPlanned).map_err(|fault| Failure::new(fault.to_string()))
+    }
+}
+
+fn shown_sum(path: &Path, kind: &str) -> Value {
+    let sum = std::fs::File::open(path).ok().and_then(|mut file| hex_of_reader(kind, &mut file).ok().flatten());
+    sum.map_or(Value::Null, Value::from)
+}
+
+impl Cached {
+    /// The plan for a file of a web server: nothing is asked when the copy has the announced checksum.
+    fn distant(&self, look: &Look, environment: &str) -> Result<Plan<Todo>, Failure> {
+        let shown = without_account(&self.name);
+        let checksum = match self.source_hash.as_str() {
+            "" => None,
+            hash => {
+                let names = [self.source_hash_name.as_deref().unwrap_or_default(), self.name.as_str()];
+                let found = anywhere::announced(look, hash, environment, &names);
+                Some(found.map_err(|missing| Failure::new(missing.to_string()))?)
+            }
+        };
+        if checksum.is_none() && !self.skip_verify && !self.use_etag {
+            return Err(Failure::new(format!(
+                "Unable to verify upstream hash of source file {shown}, please set source_hash or set skip_verify or \
+                 use_etag to True"
+            )));
+        }
+        let path = web::place(look, &self.name, environment);
+        let path = path.ok_or_else(|| Failure::new(format!("{shown}: not an address of http or https")))?;
+        let checksum = checksum.filter(|_| !self.skip_verify);
+        if let Some(sum) = checksum.as_ref().filter(|sum| web::has(&path, sum)) {
+            let text = format!("File is already cached to {} with hash {}", path.display(), sum.hex);
+            return Ok(Plan::Nothing(Report::new(text)));
+        }
+        let mut would = Report::new(format!("File will be cached: {shown}"));
+        if let Some(sum) = &checksum {
+            let old = shown_sum(&path, sum.kind);
+            would = would.change("hash", Map::from_iter([("old", old), ("new", Value::from(sum.hex.as_str()))]));
+        }
+        let did = Report { comment: format!("File is cached to {}", path.display()), changes: would.changes.clone() };
+        Ok(Plan::Change { todo: Todo::Web(environment.to_owned(), checksum), would, did })
+    }
+
+    /// Brings a file of a web server, and tells what changed by it.
+    fn bring(&self, act: &Act, environment: &str, checksum: Option<&Checksum>) -> Result<Applied, Failure> {
+        let kind = checksum.map_or("sha256", |sum| sum.kind);
+        let before = web::place(act, &self.name, environment);
+        let old = before.map_or(Value::Null, |path| shown_sum(&path, kind));
+        let wanted = Wanted { checksum, any_copy: false, verify_ssl: None };
+        let path = web::bring(act, &self.name, environment, &wanted);
+        let path = path.map_err(|error| Failure::new(error.to_string()))?;
+        let (new, report) = (shown_sum(&path, kind), Report::new(format!("File is cached to {}", path.display())));
+        let same = old == new;
+        Ok(Applied::Really(if same {
+            report
+        } else {
+            report.change("hash", Map::from_iter([("old", old), ("new", new)]))
+        }))
     }
 }
 

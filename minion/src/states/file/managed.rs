@@ -9,6 +9,7 @@ use fleet_common::value::{Map, Value};
 
 use super::accumulated::collected;
 use super::owner::{Mode, Resolved, Wanted, make_parents, shown};
+use super::source::Check;
 use super::{backup, contents, source};
 use crate::cx::{Act, Look};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
@@ -20,12 +21,17 @@ args! {
     pub struct Managed {
         /// The file.
         name: String,
-        /// Where the content comes from: `salt://...`, a local path, or a list of which the first that exists is used.
+        /// Where the content comes from: `salt://...`, `https://...`, a local path, or a list of which the first that
+        /// exists is used.
         source: Option<Value> = None,
-        /// Checksum that a local source must have, `algorithm=hex`.
+        /// Checksum that a source outside the tree must have, `algorithm=hex`, or where a list of checksums is.
         source_hash: Option<String> = None,
+        /// Name of the source in that list, when it is another.
+        source_hash_name: Option<String> = None,
         /// Do not check a source's checksum.
         skip_verify: bool = false,
+        /// Check the certificate of a source's server; as configured when not given.
+        verify_ssl: Option<bool> = None,
         /// Keep the fetched source in the cache (always done here).
         keep_source: bool = true,
         /// Owner.
@@ -212,14 +218,13 @@ impl Managed {
         };
         let (bytes, source_mode, path, from_source) = match contents::resolve(look, &texts)? {
             Some(bytes) => (bytes, None, self.name.clone(), false),
-            None => match self.source.as_ref().map_or(Ok(None), |source| source::fetch(look, source, run.saltenv))? {
+            None => match self
+                .source
+                .as_ref()
+                .map_or(Ok(None), |source| source::fetch(look, source, run.saltenv, &self.source_check()))?
+            {
                 None => return Ok(Content { bytes: None, source_mode: None, from_source: false }),
-                Some(fetched) => {
-                    if let (true, false, Some(hash)) = (fetched.foreign, self.skip_verify, &self.source_hash) {
-                        source::verify(&self.name, &fetched.bytes, hash)?;
-                    }
-                    (fetched.bytes, fetched.mode, fetched.path, true)
-                }
+                Some(fetched) => (fetched.bytes, fetched.mode, fetched.path, true),
             },
         };
         let bytes = match &self.template {
@@ -235,6 +240,16 @@ impl Managed {
             None => bytes,
         };
         Ok(Content { bytes: Some(bytes), source_mode, from_source })
+    }
+
+    fn source_check(&self) -> Check<'_> {
+        Check {
+            name: &self.name,
+            hash: self.source_hash.as_deref(),
+            hash_name: self.source_hash_name.as_deref(),
+            skip: self.skip_verify,
+            verify_ssl: self.verify_ssl,
+        }
     }
 
     fn wanted(&self, content: &Content) -> (Wanted, Option<String>) {

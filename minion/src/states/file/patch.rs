@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fleet_common::args;
 use fleet_common::value::{Map, Value};
 
-use super::source;
+use super::source::{self, Check};
 use crate::cx::{Act, Look};
 use crate::modules::cmd::split_words;
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
@@ -17,10 +17,12 @@ args! {
     pub struct Patch {
         /// The file or directory to patch.
         name: String,
-        /// The patch: `salt://…` or a local path.
+        /// The patch: `salt://…`, `https://…` or a local path.
         source: Option<String> = None,
-        /// Checksum that a local source must have.
+        /// Checksum that a source outside the tree must have, or where a list of checksums is.
         source_hash: Option<String> = None,
+        /// Name of the source in that list, when it is another.
+        source_hash_name: Option<String> = None,
         /// Do not check it.
         skip_verify: bool = false,
         /// Template engine to render the patch with.
@@ -103,10 +105,14 @@ impl Patch {
     fn content(&self, look: &Look, run: &Run<'_>) -> Result<Vec<u8>, Failure> {
         let name = self.source.as_deref().ok_or_else(|| Failure::new("A source is required"))?;
         let missing = || Failure::new(format!("Source file {name} not found in saltenv '{}'", run.saltenv));
-        let fetched = source::fetch(look, &Value::from(name), run.saltenv)?.ok_or_else(missing)?;
-        if let (true, false, Some(hash)) = (fetched.foreign, self.skip_verify, &self.source_hash) {
-            source::verify(name, &fetched.bytes, hash)?;
-        }
+        let check = Check {
+            name,
+            hash: self.source_hash.as_deref(),
+            hash_name: self.source_hash_name.as_deref(),
+            skip: self.skip_verify,
+            verify_ssl: None,
+        };
+        let fetched = source::fetch(look, &Value::from(name), run.saltenv, &check)?.ok_or_else(missing)?;
         match &self.template {
             None => Ok(fetched.bytes),
             Some(engine) => {

@@ -11,8 +11,14 @@ use fleet_common::state::why_not_rendered;
 use fleet_common::value::{Map, Value};
 
 use crate::cx::Look;
+use crate::files::{
+    anywhere,
+    web::{self, Wanted},
+};
 use crate::states::{Failure, Run};
+use crate::system::checksum::Checksum;
 use crate::system::fs::read_bounded;
+use crate::system::http::without_account;
 
 /// Largest file that a state reads into memory.
 pub const MAX_FILE: u64 = 1 << 30;
@@ -25,32 +31,59 @@ pub struct Fetched {
     pub mode: Option<u32>,
     /// The path templates know themselves by.
     pub path: String,
-    /// True for a file that is not from the tree: its checksum counts.
-    pub foreign: bool,
 }
 
-/// Fetches the first source that exists. `environment` is the chunk's.
-pub fn fetch(look: &Look, source: &Value, environment: &str) -> Result<Option<Fetched>, Failure> {
+/// What a source must be, as the states that take one say it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Check<'a> {
+    /// The file it is for.
+    pub name: &'a str,
+    /// `source_hash`: a checksum, or where a list of them is.
+    pub hash: Option<&'a str>,
+    /// `source_hash_name`: its name in that list, when it is another.
+    pub hash_name: Option<&'a str>,
+    /// `skip_verify`: the checksum is not needed.
+    pub skip: bool,
+    /// `verify_ssl`: whether a server's certificate is checked; else as configured.
+    pub verify_ssl: Option<bool>,
+}
+
+impl Check<'_> {
+    /// The checksum that a source must have; `None` when it need not have any.
+    fn wanted(&self, look: &Look, source: &str, environment: &str) -> Result<Option<Checksum>, Failure> {
+        let Some(hash) = self.hash.filter(|hash| !self.skip && !hash.is_empty()) else { return Ok(None) };
+        let names = [self.hash_name.unwrap_or_default(), self.name, source];
+        let found = anywhere::announced(look, hash, environment, &names);
+        found.map(Some).map_err(|missing| Failure::new(missing.to_string()))
+    }
+}
+
+/// Fetches the first source that exists, and checks it. `environment` is the chunk's.
+pub fn fetch(look: &Look, source: &Value, environment: &str, check: &Check<'_>) -> Result<Option<Fetched>, Failure> {
     match source {
         Value::List(items) => {
+            let mut why = None;
             for item in items {
-                let name = match item {
-                    Value::Str(name) => name.as_str(),
-                    // `{url: hash}`: the hash of a file of the tree is not needed.
-                    Value::Map(map) => match map.keys().next() {
-                        Some(Value::Str(name)) => name.as_str(),
+                let (name, hash) = match item {
+                    Value::Str(name) => (name.as_str(), check.hash),
+                    // `{source: hash}`.
+                    Value::Map(map) => match map.get_index(0) {
+                        Some((Value::Str(name), hash)) => (name.as_str(), hash.as_str().or(check.hash)),
                         _ => continue,
                     },
                     _ => continue,
                 };
-                if let Ok(found) = one(look, name, environment) {
-                    return Ok(Some(found));
+                match one(look, name, environment, &Check { hash, ..*check }) {
+                    Ok(found) => return Ok(Some(found)),
+                    // What a server said tells more than that nothing was found.
+                    Err(failure) => why = why.or(web::is_web(name).then_some(failure)),
                 }
             }
-            Err(Failure::new("Unable to manage file: none of the specified sources were found"))
+            let found = "Unable to manage file: none of the specified sources were found";
+            Err(Failure::new(why.map_or(found.to_owned(), |why| format!("{found}: {why}"))))
         }
         Value::Str(name) if name.is_empty() => Ok(None),
-        Value::Str(name) => one(look, name, environment).map(Some),
+        Value::Str(name) => one(look, name, environment, check).map(Some),
         Value::Null => Ok(None),
         other => {
             Err(Failure::new(format!("Unable to manage file: source must be a text or a list, not {}", other.kind())))
@@ -58,7 +91,7 @@ pub fn fetch(look: &Look, source: &Value, environment: &str) -> Result<Option<Fe
     }
 }
 
-fn one(look: &Look, name: &str, environment: &str) -> Result<Fetched, Failure> {
+fn one(look: &Look, name: &str, environment: &str, check: &Check<'_>) -> Result<Fetched, Failure> {
     if let Some(rest) = name.strip_prefix("salt://") {
         let (path, environment) = match rest.split_once("?saltenv=") {
             Some((path, environment)) => (path, environment),
@@ -66,18 +99,47 @@ fn one(look: &Look, name: &str, environment: &str) -> Result<Fetched, Failure> {
         };
         return tree(look, name, path, environment);
     }
+    if web::is_web(name) {
+        return distant(look, name, environment, check);
+    }
     let local = name.strip_prefix("file://").unwrap_or(name);
     if local.starts_with('/') {
         let missing = || Failure::new(format!("Local file source {local} does not exist"));
         let path = Path::new(local);
         let meta = std::fs::metadata(path).map_err(|_| missing())?;
         let bytes = read_bounded(path, MAX_FILE).map_err(|fault| Failure::new(fault.to_string()))?;
-        return Ok(Fetched { bytes, mode: Some(meta.mode() & 0o7777), path: local.to_owned(), foreign: true });
+        if let Some(wanted) = check.wanted(look, name, environment)? {
+            verify(check.name, &bytes, &wanted)?;
+        }
+        return Ok(Fetched { bytes, mode: Some(meta.mode() & 0o7777), path: local.to_owned() });
     }
     match name.split_once("://") {
         Some((scheme, _)) => Err(Failure::new(format!("sources with {scheme}:// are not supported yet: {name}"))),
         None => Err(Failure::new(format!("Source file {name} not found in saltenv '{environment}'"))),
     }
+}
+
+/// A file of a web server. The file that is there is taken when it has the announced checksum: nothing is asked then.
+fn distant(look: &Look, name: &str, environment: &str, check: &Check<'_>) -> Result<Fetched, Failure> {
+    let shown = without_account(name);
+    let checksum = check.wanted(look, name, environment)?;
+    if checksum.is_none() && !check.skip {
+        return Err(Failure::new(format!(
+            "Unable to verify upstream hash of source file {shown}, please set source_hash or set skip_verify to True"
+        )));
+    }
+    let read = |path: &Path| read_bounded(path, MAX_FILE).map_err(|fault| Failure::new(fault.to_string()));
+    let fetched = |bytes| Fetched { bytes, mode: None, path: shown.clone() };
+    if let Some(checksum) = checksum.as_ref().filter(|checksum| web::has(Path::new(check.name), checksum)) {
+        let bytes = read(Path::new(check.name))?;
+        if checksum.fits(&bytes) {
+            return Ok(fetched(bytes));
+        }
+    }
+    let wanted = Wanted { checksum: checksum.as_ref(), any_copy: check.skip, verify_ssl: check.verify_ssl };
+    let path = web::bring(look, name, environment, &wanted);
+    let path = path.map_err(|error| Failure::new(format!("Unable to manage file: {error}")))?;
+    read(&path).map(fetched)
 }
 
 fn tree(look: &Look, name: &str, path: &str, environment: &str) -> Result<Fetched, Failure> {
@@ -89,7 +151,7 @@ fn tree(look: &Look, name: &str, path: &str, environment: &str) -> Result<Fetche
         Err(error) => return Err(Failure::new(format!("{name}: {error}"))),
     };
     let mode = files.stat(environment, path).ok().flatten().map(|stat| stat.mode & 0o7777).filter(|mode| *mode != 0);
-    Ok(Fetched { bytes, mode, path: path.to_owned(), foreign: false })
+    Ok(Fetched { bytes, mode, path: path.to_owned() })
 }
 
 /// Renders a text through the named template engine.
@@ -115,31 +177,14 @@ pub fn render(
     }
 }
 
-/// Checks a foreign file against `source_hash`: `algorithm=hex`, `algorithm:hex` or bare hex.
-pub fn verify(name: &str, bytes: &[u8], source_hash: &str) -> Result<(), Failure> {
-    let (algorithm, wanted) = match source_hash.split_once(['=', ':']) {
-        Some((algorithm, hex)) => (algorithm.trim().to_ascii_lowercase(), hex.trim()),
-        None => (String::new(), source_hash.trim()),
-    };
-    let by_length = match wanted.len() {
-        32 => "md5",
-        40 => "sha1",
-        56 => "sha224",
-        64 => "sha256",
-        96 => "sha384",
-        128 => "sha512",
-        _ => "",
-    };
-    let algorithm = if algorithm.is_empty() { by_length } else { algorithm.as_str() };
-    let Some(actual) = digest::hex_of_bytes(algorithm, bytes) else {
-        return Err(Failure::new(format!("Source hash {source_hash} format is invalid: 'algorithm=hash' is expected")));
-    };
-    if actual.eq_ignore_ascii_case(wanted) {
+/// Checks the content of a file against the checksum that was announced for it.
+pub fn verify(name: &str, bytes: &[u8], wanted: &Checksum) -> Result<(), Failure> {
+    let actual = digest::hex_of_bytes(wanted.kind, bytes).unwrap_or_default();
+    if actual == wanted.hex {
         return Ok(());
     }
-    Err(Failure::new(format!(
-        "Specified {algorithm} checksum for {name} ({wanted}) does not match actual checksum ({actual})"
-    )))
+    let Checksum { kind, hex } = wanted;
+    Err(Failure::new(format!("Specified {kind} checksum for {name} ({hex}) does not match actual checksum ({actual})")))
 }
 
 /// Texts of templates, as the states that add to a file take them.
@@ -148,6 +193,10 @@ pub struct Sources<'a> {
     pub one: Option<&'a str>,
     /// `sources`.
     pub several: &'a [String],
+    /// `source_hash`.
+    pub hash: &'a Value,
+    /// `source_hashes`, one for each of several.
+    pub hashes: &'a Value,
     /// Template engine.
     pub template: Option<&'a str>,
     /// Names for it.
@@ -162,9 +211,12 @@ pub fn texts(look: &Look, run: &Run<'_>, sources: &Sources<'_>) -> Result<Option
         return Err(Failure::new("source and sources are mutually exclusive"));
     }
     let mut all = Vec::new();
-    for name in sources.one.into_iter().chain(sources.several.iter().map(String::as_str)) {
-        let failed = |_| Failure::new(format!("Failed to load template file {name}"));
-        let fetched = one(look, name, run.saltenv).map_err(failed)?;
+    for (number, name) in sources.one.into_iter().chain(sources.several.iter().map(String::as_str)).enumerate() {
+        let listed = sources.hashes.as_list().and_then(|hashes| hashes.get(number));
+        let hash = listed.unwrap_or(sources.hash).as_str().filter(|hash| !hash.is_empty());
+        let failed = |why| Failure::new(format!("Failed to load template file {name}: {why}"));
+        let check = Check { name, hash, skip: hash.is_none(), ..Check::default() };
+        let fetched = one(look, name, run.saltenv, &check).map_err(failed)?;
         let bytes = match sources.template {
             Some(engine) => {
                 let mut names = sources.defaults.cloned().unwrap_or_default();
