@@ -32,8 +32,7 @@ impl Returns {
         let active = self.jobs.get(&ret.jid).filter(|job| job.expects(&ret.id));
         let changes = READ_ONLY.binary_search(&ret.fun.as_str()).is_err();
         let durable = active.as_ref().map_or(changes, |job| job.job.changes);
-        let created = active.as_ref().map(|job| job.created);
-        let committed = self.store.begin_record(ret.clone(), created, durable).await?;
+        let committed = self.store.begin_record(ret.clone(), active.is_some(), durable).await?;
         fault::point("return.queued");
         if let Some(job) = active
             && job.returned(&ret)

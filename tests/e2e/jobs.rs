@@ -1,9 +1,10 @@
 //! Jobs: targets, returns, outputs, exit statuses.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use fleet_tests::harness::wait_until;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use super::{one, three};
@@ -74,6 +75,26 @@ fn a_job_can_be_started_and_left() {
     assert!(started.stdout.split_whitespace().any(|word| word.len() == 20 && word.bytes().all(|b| b.is_ascii_digit())));
     assert!(started.took < Duration::from_millis(300), "{started:?}");
     assert!(wait_until(Duration::from_secs(5), || mark.exists().then_some(())).is_some());
+}
+
+#[test]
+fn whoever_interrupts_is_told_how_to_follow() {
+    let fleet = one();
+    let mut command = fleet.ctl_command(&["web1", "cmd.run", "sleep 1; echo over"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(400));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    let follow = told.lines().find_map(|line| line.split_once("saltctl ")).unwrap_or_else(|| panic!("{told}")).1;
+    let words: Vec<&str> = follow.split_whitespace().collect();
+    assert!(matches!(words[..], ["--job", _, "--follow"]), "{told}");
+    let followed = fleet.ctl(&words);
+    assert!(followed.status == 0 && followed.stdout.contains("over"), "{followed:?}");
+    // Long after, too.
+    let shown = fleet.ctl(&words[..2]);
+    assert!(shown.status == 0 && shown.stdout.contains("over"), "{shown:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod attack_minion;
 mod attack_operator;
 mod attack_rights;
 mod campaign;
+mod disk;
 mod faults;
 mod files;
 mod highstate;

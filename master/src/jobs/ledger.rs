@@ -119,7 +119,11 @@ impl Jobs {
     /// Gives up the targets of jobs whose time is over: each gets its final state. `now` is the master's time, `at`
     /// the time that is written down.
     pub async fn settle(&self, minions: &Minions, now: u64, at: u64) -> Result<(), StoreError> {
-        for jid in self.store.live(now.saturating_sub(GRACE)).await? {
+        let over = self.store.live(now.saturating_sub(GRACE)).await?;
+        // A job that retention dropped before it was over is known to nobody any more.
+        let kept: HashSet<&Jid> = over.iter().collect();
+        self.lock().retain(|jid, job| job.expires() >= now.saturating_sub(GRACE) || kept.contains(jid));
+        for jid in over {
             let active = self.get(&jid);
             let job = match active {
                 Some(job) => job,

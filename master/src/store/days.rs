@@ -1,17 +1,23 @@
-//! One database per UTC day of arrival: opened when first needed, dropped whole when its time is over.
+//! One database per UTC day of arrival, or several when much arrives: opened when first needed, dropped whole when its
+//! time is over.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::StoreError;
 use super::jobs::JobTables;
+use super::slot::Slot;
 
 /// Milliseconds of a day.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 /// Marks a directory that retention dropped but a crash kept from vanishing.
 const GONE: &str = ".gone-";
+/// Of the bytes that may be used, the share of one part of a day: that much goes at once.
+const SHARE: u64 = 4;
+/// Smallest part of a day in bytes: an empty database has its size, too.
+const LEAST: u64 = 4 << 20;
 
 /// A database with the handle that makes its commits survive a power cut.
 pub(super) struct Database {
@@ -44,27 +50,20 @@ impl Database {
     }
 }
 
-/// The jobs and returns that arrived on one day.
+/// The jobs and returns that arrived on one day, or in one part of it.
 pub(super) struct Day {
     /// Days since 1970.
     pub(super) number: u64,
+    /// Which part of the day, from 0.
+    part: u32,
     path: PathBuf,
-    tables: OnceLock<Arc<JobTables>>,
-    opening: Mutex<()>,
+    tables: Slot<JobTables>,
 }
 
 impl Day {
     /// The day's tables; opens them when nobody needed them yet.
     pub(super) fn tables(&self, cache_bytes: u64) -> Result<Arc<JobTables>, StoreError> {
-        if let Some(tables) = self.tables.get() {
-            return Ok(tables.clone());
-        }
-        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tables) = self.tables.get() {
-            return Ok(tables.clone());
-        }
-        let tables = Arc::new(JobTables::open(Database::open(&self.path, cache_bytes)?)?);
-        Ok(self.tables.get_or_init(|| tables).clone())
+        self.tables.get(|| JobTables::open(Database::open(&self.path, cache_bytes)?))
     }
 }
 
@@ -85,17 +84,18 @@ impl Days {
             let Ok(name) = entry.file_name().into_string() else { continue };
             if name.starts_with(GONE) {
                 fs::remove_dir_all(entry.path()).map_err(StoreError::io(&entry.path()))?;
-            } else if let Ok(date) = name.parse::<jiff::civil::Date>() {
-                days.push(Self::day(dir, number_of(date)));
+            } else if let Some((number, part)) = day_and_part(&name) {
+                days.push(Self::day(dir, number, part));
             }
         }
-        days.sort_by_key(|day| std::cmp::Reverse(day.number));
+        days.sort_by_key(|day| std::cmp::Reverse((day.number, day.part)));
         Ok(Self { dir: dir.to_owned(), cache_bytes, days: RwLock::new(days) })
     }
 
-    fn day(dir: &Path, number: u64) -> Arc<Day> {
-        let path = dir.join(date_of(number).to_string());
-        Arc::new(Day { number, path, tables: OnceLock::new(), opening: Mutex::new(()) })
+    fn day(dir: &Path, number: u64, part: u32) -> Arc<Day> {
+        let date = date_of(number);
+        let name = if part == 0 { date.to_string() } else { format!("{date}.{part}") };
+        Arc::new(Day { number, part, path: dir.join(name), tables: Slot::default() })
     }
 
     /// The tables for what arrives at `now` (milliseconds since 1970). A clock that jumped back writes to the newest day.
@@ -105,12 +105,32 @@ impl Days {
         let day = match newest {
             Some(day) => day,
             None => {
-                let day = Self::day(&self.dir, number);
+                let day = Self::day(&self.dir, number, 0);
                 self.days.write().unwrap_or_else(PoisonError::into_inner).insert(0, day.clone());
                 day
             }
         };
         day.tables(self.cache_bytes)
+    }
+
+    /// Begins another part of the day when the newest has grown to its share of `bytes`. Tells whether it did.
+    pub(super) fn divide(&self, bytes: u64) -> Result<bool, StoreError> {
+        let Some(newest) = self.newest() else { return Ok(false) };
+        if size_of(&newest.path) < (bytes / SHARE).max(LEAST) {
+            return Ok(false);
+        }
+        let next = Self::day(&self.dir, newest.number, newest.part + 1);
+        next.tables(self.cache_bytes)?;
+        self.days.write().unwrap_or_else(PoisonError::into_inner).insert(0, next);
+        Ok(true)
+    }
+
+    /// Closes tables whose disk failed; they are opened again by whoever needs them next.
+    pub(super) fn close(&self, tables: Arc<JobTables>) {
+        let days = self.days.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(day) = days.iter().find(|day| day.path == tables.database.path) {
+            day.tables.close(tables);
+        }
     }
 
     fn newest(&self) -> Option<Arc<Day>> {
@@ -124,7 +144,8 @@ impl Days {
         days.iter().map(|day| day.tables(self.cache_bytes / 4)).collect()
     }
 
-    /// Drops days that ended more than `keep` ago, then the oldest until at most `bytes` are used. Today always stays.
+    /// Drops days that ended more than `keep` ago, then the oldest parts until at most `bytes` are used. The newest part
+    /// always stays.
     pub(super) fn retain(&self, now: u64, keep: Duration, bytes: u64) -> Result<usize, StoreError> {
         let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
         let mut gone = Vec::new();
@@ -151,6 +172,12 @@ impl Days {
         }
         Ok(gone.len())
     }
+}
+
+/// What a directory's name says: `2026-11-20`, or `2026-11-20.1` for a further part of that day.
+fn day_and_part(name: &str) -> Option<(u64, u32)> {
+    let (date, part) = name.split_once('.').map_or((name, Some(0)), |(date, part)| (date, part.parse().ok()));
+    Some((number_of(date.parse().ok()?), part?))
 }
 
 fn date_of(day: u64) -> jiff::civil::Date {
@@ -184,6 +211,9 @@ mod tests {
             assert_eq!(number_of(date_of(day)), day);
         }
         assert_eq!(date_of(20777).to_string(), "2026-11-20");
+        assert_eq!(day_and_part("2026-11-20.12"), Some((20777, 12)));
+        assert_eq!(day_and_part("2026-11-20"), Some((20777, 0)));
+        assert_eq!(day_and_part("2026-11-20.x"), None);
     }
 
     #[test]
@@ -196,6 +226,16 @@ mod tests {
         assert_eq!(days.retain(103 * DAY + 1, Duration::from_secs(86400), u64::MAX).unwrap(), 2);
         assert_eq!(days.all().len(), 1);
         assert_eq!(days.retain(200 * DAY, Duration::ZERO, 0).unwrap(), 0);
+        // A day that grows is continued in another part, and its space given back part by part.
+        assert!(!days.divide(u64::MAX).unwrap());
+        fs::write(days.newest().unwrap().path.join("filler"), vec![0; 5 << 20]).unwrap();
+        assert!(days.divide(16 << 20).unwrap());
+        assert!(!days.divide(16 << 20).unwrap());
+        assert_eq!(days.all().len(), 2);
+        assert!(dir.path().join("1970-04-14.1").exists());
+        assert_eq!(days.retain(103 * DAY, Duration::from_secs(86400), 16 << 20).unwrap(), 0);
+        assert_eq!(days.retain(103 * DAY, Duration::from_secs(86400), 5 << 20).unwrap(), 1);
+        assert!(!dir.path().join("1970-04-14").exists());
         drop(days);
         fs::create_dir(dir.path().join(".gone-1970-01-01")).unwrap();
         let again = Days::open(dir.path(), 1 << 20).unwrap();

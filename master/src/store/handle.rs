@@ -13,7 +13,8 @@ use crate::health::Counter;
 
 use super::days::Days;
 use super::jobs::{self, JobRow, JobSummary, LedgerRow, Note, Recorded, Stored};
-use super::minions::{GrainsRow, MinionTables};
+use super::minions::GrainsRow;
+use super::slot::Slot;
 use super::writer::{self, Answer, Shared, Write};
 use super::{StoreError, days};
 
@@ -78,11 +79,11 @@ impl Store {
         // Jobs hold secret arguments, returns hold what minions read: nobody else may look.
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(StoreError::io(dir))?;
         std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).map_err(StoreError::io(dir))?;
-        let minions = MinionTables::open(&dir.join("minions"), options.cache_bytes / 4)?;
         let days = days::Days::open(&dir.join("jobs"), options.cache_bytes)?;
         // The first job must not wait for the day's database to be made.
         days.today((options.now)())?;
-        let shared = Arc::new(Shared { days, minions, options, failed: Counter::default() });
+        let shared = Arc::new(Shared { days, minions: Slot::default(), options, failed: Counter::default() });
+        shared.minions()?;
         let (queue, writes) = mpsc::channel(QUEUE);
         let theirs = shared.clone();
         std::thread::Builder::new()
@@ -97,20 +98,20 @@ impl Store {
         self.write(|answer| Write::CreateJob { row: Box::new(row), answer }).await
     }
 
-    /// Keeps a return, once per job and minion. `created` is when the job arrived, when the caller knows that it
-    /// exists and expects this minion; else the store looks. `durable`: survives a power cut when this returns.
-    pub async fn record(&self, ret: Arc<Return>, created: Option<u64>, durable: bool) -> Result<Recorded, StoreError> {
-        self.begin_record(ret, created, durable).await?.wait().await
+    /// Keeps a return, once per job and minion. `known`: the caller knows that the job exists and expects this minion;
+    /// else the store looks. `durable`: survives a power cut when this returns.
+    pub async fn record(&self, ret: Arc<Return>, known: bool, durable: bool) -> Result<Recorded, StoreError> {
+        self.begin_record(ret, known, durable).await?.wait().await
     }
 
     /// As [`Store::record`], but comes back when the return is queued; what it gives waits for the commit.
     pub async fn begin_record(
         &self,
         ret: Arc<Return>,
-        created: Option<u64>,
+        known: bool,
         durable: bool,
     ) -> Result<Commit<Recorded>, StoreError> {
-        self.begin(|answer| Write::Return { ret, created, durable, answer }).await
+        self.begin(|answer| Write::Return { ret, known, durable, answer }).await
     }
 
     /// Moves targets of a job forward, those that have not answered and stand before what they are to become; tells
@@ -184,7 +185,7 @@ impl Store {
         self.shared.failed.count()
     }
 
-    /// The largest job id of the newest day.
+    /// The largest job id.
     pub async fn newest_jid(&self) -> Result<Option<Jid>, StoreError> {
         self.read(jobs::newest_jid).await
     }
@@ -196,8 +197,11 @@ impl Store {
         mut step: impl FnMut(T, MinionId, GrainsRow) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = self.shared.clone();
-        blocking(move || shared.minions.all().try_fold(start, |all, row| row.map(|(id, grains)| step(all, id, grains))))
-            .await
+        blocking(move || {
+            let minions = shared.minions()?;
+            minions.all().try_fold(start, |all, row| row.map(|(id, grains)| step(all, id, grains)))
+        })
+        .await
     }
 
     async fn write<T>(&self, make: impl FnOnce(Answer<T>) -> Write) -> Result<T, StoreError> {

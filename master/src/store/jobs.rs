@@ -97,7 +97,7 @@ pub enum Recorded {
     OverQuota,
 }
 
-/// How much nobody-asked-for is kept a day.
+/// How much nobody-asked-for is kept in one database.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quota {
     pub(super) rows: u64,
@@ -150,6 +150,10 @@ impl JobTables {
 
     pub(super) fn job(&self, jid: &Jid) -> Result<Option<JobRow>, StoreError> {
         self.jobs.get_message(&self.database.path, jid.as_str().as_bytes())
+    }
+
+    pub(super) fn has_job(&self, jid: &Jid) -> Result<bool, StoreError> {
+        self.jobs.contains(&self.database.path, jid.as_str().as_bytes())
     }
 
     pub(super) fn put_return(&self, at: u64, ret: &Return) -> Result<(), StoreError> {
@@ -340,6 +344,9 @@ pub(super) fn live(days: &Days, before: u64) -> Result<Vec<Jid>, StoreError> {
 
 /// The largest id in use: new ones must be larger, whatever the clock says.
 pub(super) fn newest_jid(days: &Days) -> Result<Option<Jid>, StoreError> {
-    let Some(tables) = days.all().into_iter().next() else { return Ok(None) };
-    Ok(tables?.summaries(1)?.pop().map(|summary| summary.jid))
+    let mut newest = None;
+    for tables in days.all() {
+        newest = newest.max(tables?.summaries(1)?.pop().map(|summary| summary.jid));
+    }
+    Ok(newest)
 }

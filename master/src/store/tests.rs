@@ -73,6 +73,16 @@ fn ret(jid: &str, id: &str, value: Value) -> Arc<Return> {
 
 const JID: &str = "20261120000000000001";
 
+/// Opens a store that was dropped just now: its writer lets go of the directory when it has ended.
+async fn reopened(options: &StoreOptions) -> Store {
+    loop {
+        match Store::open(options.clone()) {
+            Ok(store) => break store,
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+}
+
 #[tokio::test]
 async fn jobs_and_returns_survive_reopening() {
     let scene = scene();
@@ -81,16 +91,10 @@ async fn jobs_and_returns_survive_reopening() {
     store.create_job(row.clone()).await.unwrap();
     assert!(matches!(store.create_job(row.clone()).await, Err(StoreError::Exists(_))));
     let big = ret(JID, "a", Value::Str("y".repeat(300_000)));
-    assert_eq!(store.record(big.clone(), Some(row.created), true).await.unwrap(), Recorded::New);
-    assert_eq!(store.record(big.clone(), Some(row.created), true).await.unwrap(), Recorded::Duplicate);
+    assert_eq!(store.record(big.clone(), true, true).await.unwrap(), Recorded::New);
+    assert_eq!(store.record(big.clone(), true, true).await.unwrap(), Recorded::Duplicate);
     drop(store);
-    // The writer lets go of the directory when it has ended.
-    let store = loop {
-        match Store::open(scene.options.clone()) {
-            Ok(store) => break store,
-            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-        }
-    };
+    let store = reopened(&scene.options).await;
     assert_eq!(store.job(row.job.jid.clone()).await.unwrap(), Some(row.clone()));
     assert_eq!(
         store.returns(row.job.jid.clone()).await.unwrap(),
@@ -110,13 +114,29 @@ async fn a_late_return_lands_in_its_own_day_and_stays_single() {
     let scene = scene();
     let store = Store::open(scene.options.clone()).unwrap();
     store.create_job(job(JID, &["a", "b"], false)).await.unwrap();
-    assert_eq!(store.record(ret(JID, "a", Value::Null), Some(20_000 * DAY), false).await.unwrap(), Recorded::New);
+    assert_eq!(store.record(ret(JID, "a", Value::Null), true, false).await.unwrap(), Recorded::New);
     scene.clock.fetch_add(DAY, Ordering::Relaxed);
     // The job is no longer in memory: the store finds it, and the return it had yesterday.
-    assert_eq!(store.record(ret(JID, "a", Value::Null), None, false).await.unwrap(), Recorded::Duplicate);
-    assert_eq!(store.record(ret(JID, "b", Value::Null), None, false).await.unwrap(), Recorded::New);
+    assert_eq!(store.record(ret(JID, "a", Value::Null), false, false).await.unwrap(), Recorded::Duplicate);
+    assert_eq!(store.record(ret(JID, "b", Value::Null), false, false).await.unwrap(), Recorded::New);
     assert_eq!(store.returns(JID.parse().unwrap()).await.unwrap().len(), 2);
     assert!(scene.options.dir.join("jobs/2024-10-04").exists() && scene.options.dir.join("jobs/2024-10-05").exists());
+}
+
+#[tokio::test]
+async fn parts_of_a_day_are_one_to_whoever_asks() {
+    let scene = scene();
+    let store = Store::open(scene.options.clone()).unwrap();
+    store.create_job(job(JID, &["a", "b"], false)).await.unwrap();
+    assert_eq!(store.record(ret(JID, "a", Value::Null), true, false).await.unwrap(), Recorded::New);
+    drop(store);
+    std::fs::create_dir(scene.options.dir.join("jobs/2024-10-04.1")).unwrap();
+    let store = reopened(&scene.options).await;
+    assert_eq!(store.newest_jid().await.unwrap(), Some(JID.parse().unwrap()));
+    assert_eq!(store.record(ret(JID, "a", Value::Null), true, false).await.unwrap(), Recorded::Duplicate);
+    assert_eq!(store.record(ret(JID, "b", Value::Null), true, false).await.unwrap(), Recorded::New);
+    assert_eq!(store.record(ret(JID, "b", Value::Null), false, false).await.unwrap(), Recorded::Duplicate);
+    assert_eq!(store.returns(JID.parse().unwrap()).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -126,10 +146,10 @@ async fn returns_nobody_asked_for_are_bounded() {
     let store = Store::open(options).unwrap();
     store.create_job(job(JID, &["a"], false)).await.unwrap();
     let other = "20261120000000000009";
-    assert_eq!(store.record(ret(JID, "stranger", Value::Null), None, false).await.unwrap(), Recorded::Unsolicited);
-    assert_eq!(store.record(ret(other, "a", Value::Null), None, false).await.unwrap(), Recorded::Unsolicited);
-    assert_eq!(store.record(ret(other, "a", Value::Null), None, false).await.unwrap(), Recorded::Duplicate);
-    assert_eq!(store.record(ret(other, "b", Value::Null), None, false).await.unwrap(), Recorded::OverQuota);
+    assert_eq!(store.record(ret(JID, "stranger", Value::Null), false, false).await.unwrap(), Recorded::Unsolicited);
+    assert_eq!(store.record(ret(other, "a", Value::Null), false, false).await.unwrap(), Recorded::Unsolicited);
+    assert_eq!(store.record(ret(other, "a", Value::Null), false, false).await.unwrap(), Recorded::Duplicate);
+    assert_eq!(store.record(ret(other, "b", Value::Null), false, false).await.unwrap(), Recorded::OverQuota);
     assert_eq!(store.returns(JID.parse().unwrap()).await.unwrap(), vec![]);
 }
 
@@ -153,7 +173,7 @@ async fn the_ledger_only_moves_forward_and_a_return_ends_it() {
     assert_eq!(note("stranger", Standing::Started, 8).await, 0);
     assert_eq!(note("a", Standing::Interrupted, 9).await, 1);
     assert_eq!(note("a", Standing::Offline, 9).await, 0, "a final state stays");
-    store.record(ret(JID, "b", Value::Null), Some(20_000 * DAY), false).await.unwrap();
+    store.record(ret(JID, "b", Value::Null), true, false).await.unwrap();
     assert_eq!(note("b", Standing::Offline, 9).await, 0, "it has answered");
     let view = async || {
         let (noted, returns) = (store.noted(jid.clone()).await.unwrap(), store.returns(jid.clone()).await.unwrap());
@@ -165,7 +185,7 @@ async fn the_ledger_only_moves_forward_and_a_return_ends_it() {
     assert_eq!(states, wanted);
     assert_eq!(found[0].steps.iter().map(|step| step.at).collect::<Vec<_>>(), [20_000 * DAY, 7, 9]);
     // What the minion itself says counts more than what was concluded.
-    store.record(ret(JID, "a", Value::Null), Some(20_000 * DAY), false).await.unwrap();
+    store.record(ret(JID, "a", Value::Null), true, false).await.unwrap();
     assert_eq!(view().await[0].state, Standing::Finished);
 }
 

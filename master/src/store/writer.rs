@@ -9,15 +9,18 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::health::Counter;
 
-use super::days::{Database, Days};
+use super::days::Days;
 use super::jobs::{self, JobRow, JobTables, Note, Quota, Recorded};
 use super::minions::{GrainsRow, MinionTables};
+use super::slot::Slot;
 use super::{StoreError, StoreOptions};
 
 /// Most writes of one commit: bounds how long the first of them waits.
 const GROUP: usize = 2048;
 /// How often retention looks, besides the change of the day.
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
+/// How often is looked how much there is, while there are writes.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Where an acknowledgement goes.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -28,10 +31,10 @@ pub(super) enum Write {
         row: Box<JobRow>,
         answer: Answer<()>,
     },
-    /// `created`: when the job arrived, if the writer need not look whether it exists and expects this minion.
+    /// `known`: the writer need not look whether the job exists and expects this minion.
     Return {
         ret: Arc<Return>,
-        created: Option<u64>,
+        known: bool,
         durable: bool,
         answer: Answer<Recorded>,
     },
@@ -67,14 +70,21 @@ type Settle = Box<dyn FnOnce(Result<(), StoreError>)>;
 pub(super) struct Shared {
     pub(super) options: StoreOptions,
     pub(super) days: Days,
-    pub(super) minions: MinionTables,
+    pub(super) minions: Slot<MinionTables>,
     /// Commits that failed.
     pub(super) failed: Counter,
 }
 
+impl Shared {
+    /// The database of the minions' own data.
+    pub(super) fn minions(&self) -> Result<Arc<MinionTables>, StoreError> {
+        self.minions.get(|| MinionTables::open(&self.options.dir.join("minions"), self.options.cache_bytes / 4))
+    }
+}
+
 /// Runs until every handle is gone; what is queued then is still committed.
 pub(super) fn run(shared: &Shared, mut queue: mpsc::Receiver<Write>) {
-    let mut retained: Option<(u64, Instant)> = None;
+    let (mut retained, mut looked): (Option<(u64, Instant)>, Instant) = (None, Instant::now());
     let mut group = Vec::new();
     while let Some(first) = queue.blocking_recv() {
         group.push(first);
@@ -87,7 +97,15 @@ pub(super) fn run(shared: &Shared, mut queue: mpsc::Receiver<Write>) {
         commit_group(shared, &mut group);
         let now = (shared.options.now)();
         let day = now / 86_400_000;
-        if retained.is_none_or(|(last, at)| last != day || at.elapsed() > RETAIN_EVERY) {
+        let mut divided = false;
+        if looked.elapsed() > LOOK_EVERY {
+            looked = Instant::now();
+            divided = shared.days.divide(shared.options.keep_bytes).unwrap_or_else(|error| {
+                tracing::warn!(%error, "another part of the day could not be begun");
+                false
+            });
+        }
+        if divided || retained.is_none_or(|(last, at)| last != day || at.elapsed() > RETAIN_EVERY) {
             retained = Some((day, Instant::now()));
             match shared.days.retain(now, shared.options.keep, shared.options.keep_bytes) {
                 Ok(0) => {}
@@ -124,11 +142,8 @@ impl Commit<'_> {
     fn apply(&mut self, write: Write) -> Settle {
         match write {
             Write::CreateJob { row, answer } => settle(self.create(&row), answer),
-            Write::Return { ret, created, durable, answer } => {
-                let applied = match created {
-                    Some(created) => self.record(&ret, created, durable),
-                    None => self.record_unknown(&ret, durable),
-                };
+            Write::Return { ret, known, durable, answer } => {
+                let applied = if known { self.record(&ret, durable) } else { self.record_unknown(&ret, durable) };
                 settle(applied, answer)
             }
             Write::Notes { jid, notes, answer } => {
@@ -142,11 +157,11 @@ impl Commit<'_> {
             Write::Expire { jid, now, answer } => settle(self.expire(&jid, now), answer),
             Write::Grains { id, row, answer } => {
                 self.minions.get_or_insert(false);
-                settle(self.shared.minions.put_grains(&id, &row), answer)
+                settle(self.shared.minions().and_then(|minions| minions.put_grains(&id, &row)), answer)
             }
             Write::Forget { id, answer } => {
                 self.minions = Some(true);
-                settle(self.shared.minions.forget(&id), answer)
+                settle(self.shared.minions().and_then(|minions| minions.forget(&id)), answer)
             }
         }
     }
@@ -164,15 +179,15 @@ impl Commit<'_> {
         tables.create(row)
     }
 
-    fn record(&mut self, ret: &Return, created: u64, durable: bool) -> Result<Recorded, StoreError> {
+    fn record(&mut self, ret: &Return, durable: bool) -> Result<Recorded, StoreError> {
         let now = (self.shared.options.now)();
         let today = self.shared.days.today(now)?;
         if today.has_return(&ret.jid, &ret.id)? {
             self.touch(&today, durable);
             return Ok(Recorded::Duplicate);
         }
-        // A job of an earlier day may have been answered there.
-        if created / 86_400_000 != now / 86_400_000 {
+        // A job that is older than this database may have been answered in one before it.
+        if !today.has_job(&ret.jid)? {
             for tables in self.shared.days.all() {
                 if tables?.has_return(&ret.jid, &ret.id)? {
                     return Ok(Recorded::Duplicate);
@@ -186,7 +201,7 @@ impl Commit<'_> {
 
     fn record_unknown(&mut self, ret: &Return, durable: bool) -> Result<Recorded, StoreError> {
         match jobs::find(&self.shared.days, &ret.jid)? {
-            Some((_, row)) if row.expected.binary_search(&ret.id).is_ok() => self.record(ret, 0, durable),
+            Some((_, row)) if row.expected.binary_search(&ret.id).is_ok() => self.record(ret, durable),
             _ => {
                 let today = self.shared.days.today((self.shared.options.now)())?;
                 self.touch(&today, false);
@@ -229,14 +244,24 @@ impl Commit<'_> {
     }
 
     fn finish(self) -> Result<(), StoreError> {
-        for (tables, durable) in &self.days {
-            tables.database.commit(*durable)?;
+        let shared = self.shared;
+        // Nothing of the group may hold tables that are closed here.
+        drop(self.noted);
+        let mut outcome = Ok(());
+        for (tables, durable) in self.days {
+            if let Err(error) = tables.database.commit(durable) {
+                shared.days.close(tables);
+                outcome = Err(error);
+            }
         }
         if let Some(durable) = self.minions {
-            let database: &Database = &self.shared.minions.database;
-            database.commit(durable)?;
+            let tables = shared.minions()?;
+            if let Err(error) = tables.database.commit(durable) {
+                shared.minions.close(tables);
+                outcome = Err(error);
+            }
         }
-        Ok(())
+        outcome
     }
 }
 

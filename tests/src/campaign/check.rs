@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::scene::CampaignOptions;
 use crate::harness::{Fleet, wait_until};
 
 /// The longest time to live of a round, the master's grace, a beat and a moment.
@@ -23,6 +22,8 @@ pub(super) struct Asked {
     pub(super) harmless: bool,
     /// The store that knew it was deleted, or replaced by an older one.
     pub(super) forgotten: bool,
+    /// All its targets were final and are counted.
+    pub(super) counted: bool,
 }
 
 /// The counts.
@@ -36,6 +37,8 @@ pub struct Outcome {
     pub accepted_jobs: usize,
     /// Of them, those the master was made to forget.
     pub forgotten_jobs: usize,
+    /// Of these, those that were over and counted before.
+    pub forgotten_after_their_end: usize,
     /// Jobs found in the ledger at the end.
     pub jobs_in_the_ledger: usize,
     /// Accepted, not forgotten, and not in the ledger.
@@ -67,15 +70,32 @@ impl Outcome {
     }
 }
 
-/// Waits until everything that can still happen has happened, then counts.
-pub(super) fn check(fleet: &Fleet, asked: &[Asked], options: &CampaignOptions) -> Outcome {
+/// Counts the jobs that are over: all targets final, in a store that was not made to forget.
+pub(super) fn harvest(fleet: &Fleet, asked: &mut [Asked], outcome: &mut Outcome) {
+    let starts = starts(fleet);
+    for asked in asked.iter_mut().filter(|asked| !asked.forgotten && !asked.counted) {
+        let Some(jid) = asked.jid.clone() else { continue };
+        let answer = fleet.run(&["jobs.print_job", &jid, "--out", "json"]);
+        let Ok(job) = serde_json::from_str::<Value>(&answer.stdout) else { continue };
+        let ledger = job[&jid]["Ledger"].as_object();
+        let is_final = |target: &Value| target["state"].as_str().is_some_and(|state| FINAL.contains(&state));
+        if ledger.is_some_and(|ledger| ledger.values().all(is_final)) {
+            targets(&job[&jid], &jid, Some(asked), &starts, outcome);
+            asked.counted = true;
+        }
+    }
+}
+
+/// Waits until everything that can still happen has happened, then counts the rest.
+pub(super) fn check(fleet: &Fleet, asked: &mut [Asked], outcome: &mut Outcome) {
     let none = serde_json::json!({});
     wait_until(SETTLED, || {
         std::thread::sleep(Duration::from_secs(1));
         (fleet.run(&["jobs.active", "--out", "json"]).json() == none).then_some(())
     });
-    let mut outcome = Outcome { seed: options.seed, rounds: options.rounds, ..Outcome::default() };
-    let starts = starts(fleet, &mut outcome, options.rounds);
+    harvest(fleet, asked, outcome);
+    let starts = starts(fleet);
+    count_starts(&starts, outcome);
     let listed = fleet.run(&["jobs.list_jobs", "--out", "json"]).json();
     let listed: Vec<String> = listed.as_object().map(|jobs| jobs.keys().cloned().collect()).unwrap_or_default();
     outcome.jobs_in_the_ledger = listed.len();
@@ -83,6 +103,7 @@ pub(super) fn check(fleet: &Fleet, asked: &[Asked], options: &CampaignOptions) -
         asked.iter().filter_map(|asked| asked.jid.as_deref().map(|jid| (jid, asked))).collect();
     outcome.accepted_jobs = rounds.len();
     outcome.forgotten_jobs = rounds.values().filter(|asked| asked.forgotten).count();
+    outcome.forgotten_after_their_end = rounds.values().filter(|asked| asked.forgotten && asked.counted).count();
     for (jid, asked) in &rounds {
         if !asked.forgotten && !listed.iter().any(|known| known == jid) {
             outcome.lost_jobs += 1;
@@ -90,41 +111,39 @@ pub(super) fn check(fleet: &Fleet, asked: &[Asked], options: &CampaignOptions) -
         }
     }
     for jid in &listed {
-        let job = &fleet.run(&["jobs.print_job", jid, "--out", "json"]).json()[jid];
-        targets(job, jid, rounds.get(jid.as_str()).copied(), &starts, &mut outcome);
-    }
-    outcome
-}
-
-/// Starts by round and minion.
-fn starts(fleet: &Fleet, outcome: &mut Outcome, rounds: usize) -> HashMap<(usize, String), usize> {
-    let mut starts: HashMap<(usize, String), usize> = HashMap::new();
-    let text = std::fs::read_to_string(fleet.dir().join("starts")).unwrap_or_default();
-    for line in text.lines() {
-        outcome.starts += 1;
-        let parsed = line.split_once(' ').and_then(|(round, id)| Some((round.parse::<usize>().ok()?, id.to_owned())));
-        match parsed.filter(|(round, id)| *round < rounds && id.starts_with("web")) {
-            Some(start) => *starts.entry(start).or_default() += 1,
-            None => {
-                outcome.forged_accepted += 1;
-                outcome.faults.push(format!("nobody asked for this: {line}"));
-            }
+        let asked = rounds.get(jid.as_str()).copied();
+        if asked.is_none_or(|asked| !asked.counted) {
+            let job = &fleet.run(&["jobs.print_job", jid, "--out", "json"]).json()[jid];
+            targets(job, jid, asked, &starts, outcome);
         }
     }
-    for ((round, id), count) in starts.iter().filter(|(_, count)| **count > 1) {
-        outcome.started_twice += 1;
-        outcome.faults.push(format!("round {round} was started {count} times on {id}"));
+}
+
+/// Starts by line: round and minion, as the jobs write them.
+fn starts(fleet: &Fleet) -> HashMap<String, usize> {
+    let text = std::fs::read_to_string(fleet.dir().join("starts")).unwrap_or_default();
+    let mut starts = HashMap::new();
+    for line in text.lines() {
+        *starts.entry(line.to_owned()).or_default() += 1;
     }
     starts
 }
 
-fn targets(
-    job: &Value,
-    jid: &str,
-    asked: Option<&Asked>,
-    starts: &HashMap<(usize, String), usize>,
-    outcome: &mut Outcome,
-) {
+fn count_starts(starts: &HashMap<String, usize>, outcome: &mut Outcome) {
+    for (line, count) in starts {
+        outcome.starts += count;
+        let round = line.split_once(" web").and_then(|(round, _)| round.parse::<usize>().ok());
+        if round.is_none_or(|round| round >= outcome.rounds) {
+            outcome.forged_accepted += 1;
+            outcome.faults.push(format!("nobody asked for this: {line}"));
+        } else if *count > 1 {
+            outcome.started_twice += 1;
+            outcome.faults.push(format!("started {count} times (round, minion): {line}"));
+        }
+    }
+}
+
+fn targets(job: &Value, jid: &str, asked: Option<&Asked>, starts: &HashMap<String, usize>, outcome: &mut Outcome) {
     for (id, target) in job["Ledger"].as_object().into_iter().flatten() {
         outcome.targets += 1;
         let state = target["state"].as_str().unwrap_or("none");
@@ -134,7 +153,7 @@ fn targets(
             outcome.faults.push(format!("{jid} on {id}: {target}"));
         }
         let Some(asked) = asked.filter(|asked| !asked.harmless) else { continue };
-        let started = starts.contains_key(&(asked.round, id.clone()));
+        let started = starts.contains_key(&format!("{} {id}", asked.round));
         let by_silence = target["reason"].is_string();
         if started && by_silence && !asked.forgotten {
             outcome.started_without_word += 1;

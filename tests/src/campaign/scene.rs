@@ -10,10 +10,10 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rustix::process::Signal;
 
-use super::check::{Asked, Outcome, check};
+use super::check::{Asked, Outcome, check, harvest};
 use super::faults::{Fault, Plan, Side};
 use crate::harness::proxy::{Policy, Proxy};
-use crate::harness::{Fleet, FleetOptions, wait_until};
+use crate::harness::{Disk, Fleet, FleetOptions, wait_until};
 
 /// How a campaign runs.
 #[derive(Debug, Clone)]
@@ -42,8 +42,9 @@ pub struct Campaign {
     fleet: Fleet,
     places: Vec<Place>,
     asked: Vec<Asked>,
-    /// The store lies on a small file system of its own, which can be filled.
-    disk: bool,
+    /// The store lies on a small file system of its own, which can be filled; only root can have one.
+    disk: Option<Disk>,
+    outcome: Outcome,
     /// How many rounds were asked when the backup was made.
     backup: Option<usize>,
 }
@@ -54,15 +55,14 @@ const BACK: Duration = Duration::from_secs(30);
 const GATHERED: Duration = Duration::from_secs(5);
 /// A command that hangs longer than this is ended.
 const COMMAND: &str = "20";
+/// Rounds between two counts.
+const HARVEST: usize = 5;
 
 impl Campaign {
     /// Starts the processes.
     pub fn new(options: CampaignOptions) -> Self {
         let mut fleet = Fleet::new(&FleetOptions { quiet: true, ..FleetOptions::default() });
-        let cache = fleet.dir().join("master/var/cache");
-        fs::create_dir_all(&cache).expect("directories can be made");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=96m", "campaign"]).arg(&cache).output();
-        let disk = mounted.is_ok_and(|mounted| mounted.status.success());
+        let disk = Disk::mount(&fleet.dir().join("master/var/cache"), 96).ok();
         fleet.start_master();
         let ids: Vec<String> = (1..=options.minions).map(|number| format!("web{number}")).collect();
         let mut places = Vec::new();
@@ -76,23 +76,35 @@ impl Campaign {
         fleet.accept(&names);
         fleet.wait_for(&names);
         let random = StdRng::seed_from_u64(options.seed);
-        Self { options, random, fleet, places, asked: Vec::new(), disk, backup: None }
+        let outcome = Outcome { seed: options.seed, rounds: options.rounds, ..Outcome::default() };
+        Self { options, random, fleet, places, asked: Vec::new(), disk, outcome, backup: None }
     }
 
     /// Runs all rounds and counts.
     pub fn run(mut self) -> Outcome {
         let start = Instant::now();
         for number in 0..self.options.rounds {
-            let plan = Plan::draw(&mut self.random, self.places.len(), self.disk);
+            let plan = Plan::draw(&mut self.random, self.places.len(), self.disk.is_some());
             if self.options.verbose {
                 eprintln!("round {number} at {:.0} s: {plan:?}", start.elapsed().as_secs_f64());
             }
             self.round(number, &plan);
+            if number % HARVEST == HARVEST - 1 {
+                self.harvest();
+            }
         }
         for who in self.everybody() {
             let _ = fs::remove_file(self.fleet.clock_path(&who));
         }
-        check(&self.fleet, &self.asked, &self.options)
+        check(&self.fleet, &mut self.asked, &mut self.outcome);
+        self.outcome.clone()
+    }
+
+    /// What is over by now is counted now: a store that is deleted later can not be asked.
+    fn harvest(&mut self) {
+        if self.fleet.lives("master") {
+            harvest(&self.fleet, &mut self.asked, &mut self.outcome);
+        }
     }
 
     fn everybody(&self) -> Vec<String> {
@@ -137,6 +149,7 @@ impl Campaign {
             jid: jid.map(str::to_owned),
             harmless: plan.harmless,
             forgotten: false,
+            counted: false,
         });
     }
 
@@ -231,7 +244,7 @@ impl Campaign {
                 None
             }
             Fault::DiskFull(lasting) => {
-                self.fill();
+                self.disk.as_ref()?.fill();
                 Some((*lasting, Healing::Disk))
             }
             Fault::StoreDeleted | Fault::Backup | Fault::Restored => {
@@ -245,21 +258,11 @@ impl Campaign {
         self.fleet.dir().join("master/var/cache/salt/master/store")
     }
 
-    fn filler(&self) -> PathBuf {
-        self.fleet.dir().join("master/var/cache/filler")
-    }
-
-    fn fill(&self) {
-        use std::io::Write;
-        let Ok(mut file) = fs::File::create(self.filler()) else { return };
-        for size in [1 << 20, 4096, 1] {
-            let block = vec![0; size];
-            while file.write_all(&block).is_ok() {}
-        }
-    }
-
     fn change_store(&mut self, fault: &Fault) {
         let (store, aside) = (self.store(), self.fleet.dir().join("backup"));
+        if !matches!(fault, Fault::Backup) {
+            self.harvest();
+        }
         self.fleet.kill("master");
         let copy = |from: &PathBuf, to: &PathBuf| {
             let _ = fs::remove_dir_all(to);
@@ -303,7 +306,11 @@ impl Campaign {
                 place.request.set(Policy::Pass);
                 place.publish.set(Policy::Pass);
             }
-            Healing::Disk => drop(fs::remove_file(self.filler())),
+            Healing::Disk => {
+                if let Some(disk) = &self.disk {
+                    disk.free();
+                }
+            }
         }
     }
 
@@ -337,14 +344,4 @@ enum Healing {
     Thaw(String),
     Network(usize),
     Disk,
-}
-
-impl Drop for Campaign {
-    fn drop(&mut self) {
-        if self.disk {
-            // Busy until the master is gone; a lazy unmount is enough.
-            let cache = self.fleet.dir().join("master/var/cache");
-            let _ = Command::new("umount").arg("-l").arg(cache).output();
-        }
-    }
 }

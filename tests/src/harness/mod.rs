@@ -3,6 +3,7 @@
 //! Used by the demo, the end-to-end tests and the benchmarks. Everything started here is stopped on drop.
 
 pub mod account;
+mod disk;
 mod fleet;
 mod machine;
 mod process;
@@ -11,6 +12,7 @@ pub mod raw;
 mod skip;
 pub mod web;
 
+pub use disk::Disk;
 pub use fleet::{Fleet, FleetOptions, Network};
 pub use machine::{Machine, SYSTEM_STATES};
 pub use process::{Finished, program, wait_until};

@@ -1,0 +1,49 @@
+//! Opened tables that can be opened again: after an error of the disk the engine refuses every write until then.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::StoreError;
+
+/// How long is waited for those who still read in tables that are to be closed.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// A place for tables; opened when first needed.
+pub(super) struct Slot<T>(Mutex<Option<Arc<T>>>);
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T> Slot<T> {
+    /// The tables; opens them if nobody did.
+    pub(super) fn get(&self, open: impl FnOnce() -> Result<T, StoreError>) -> Result<Arc<T>, StoreError> {
+        let mut slot = self.lock();
+        match &*slot {
+            Some(tables) => Ok(tables.clone()),
+            None => Ok(slot.insert(Arc::new(open()?)).clone()),
+        }
+    }
+
+    /// Closes these tables, so that whoever comes next opens them again: their engine, which allows one user of its
+    /// files, must be gone by then. Readers that stay longer than [`CLOSING`] make the next opening fail, no more.
+    pub(super) fn close(&self, tables: Arc<T>) {
+        let mut slot = self.lock();
+        if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, &tables)) {
+            *slot = None;
+            let end = Instant::now() + CLOSING;
+            // The caller's own is the last one.
+            while Arc::strong_count(&tables) > 1 && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            // Nobody opens them again before this one is gone.
+            drop(tables);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
