@@ -116,6 +116,8 @@ impl Config {
             access,
             options: Map::new(),
         };
+        let kept = [&config.pki_dir, &config.cachedir, &config.sock_dir].map(PathBuf::clone).to_vec();
+        let config = Self { served: config.served.clone().keeping(kept), ..config };
         warnings.extend(settings.warnings());
         Ok((Self { options: settings.raw().clone(), ..config }, warnings))
     }

@@ -233,3 +233,39 @@ fn a_full_disk_is_told_and_leaves_nothing_half_written() {
     assert_ne!(answer(&fleet, &["cp.cache_file", "salt://fits"]), json!(""), "there is room again");
     fleet.stop("web1", Signal::KILL);
 }
+
+#[test]
+fn no_link_and_no_name_reaches_what_is_not_served() {
+    let fleet = one();
+    let tree = fleet.dir().join("srv/salt");
+    let pki = fleet.dir().join("master/etc/salt/pki/master");
+    assert!(pki.join("master.pem").exists());
+    std::os::unix::fs::symlink(pki.join("master.pem"), tree.join("key")).unwrap();
+    std::os::unix::fs::symlink("../../master", tree.join("all")).unwrap();
+    std::os::unix::fs::symlink("/proc/self/environ", tree.join("environ")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", tree.join("endless")).unwrap();
+    assert!(Command::new("mkfifo").arg(tree.join("pipe")).status().unwrap().success());
+    put(&fleet, "good/a", b"a");
+    let secret = fs::read_to_string(pki.join("master.pem")).unwrap();
+    let secret = secret.lines().nth(1).unwrap();
+    for path in ["key", "all/etc/salt/pki/master/master.pem", "environ", "endless", "pipe", "../../master/etc/x"] {
+        let told = run(&fleet, &["cp.get_file_str", &format!("salt://{path}")]);
+        assert!(!told.stdout.contains(secret) && told.stdout.len() < 1000, "{path}: {told:?}");
+        let told = run(&fleet, &["cp.cache_file", &format!("salt://{path}")]);
+        assert!(told.stdout.len() < 1000, "{path}: {told:?}");
+        assert!(!cached(&fleet, path).exists(), "{path}");
+    }
+    let listed = answer(&fleet, &["cp.list_master"]);
+    let listed: Vec<&str> = listed.as_array().unwrap().iter().map(|path| path.as_str().unwrap()).collect();
+    assert!(listed.contains(&"good/a"), "{listed:?}");
+    assert!(!listed.iter().any(|path| path.contains(".pem") || path.contains("store")), "{listed:?}");
+    // Names that mean something to others are only names.
+    for name in ["-rf", "a b", "ä☃", "$(id)", "x?y", "new\nline", "back\\slash", "%2e%2e"] {
+        put(&fleet, &format!("odd/{name}"), name.as_bytes());
+    }
+    let out = fleet.dir().join("out");
+    let written = answer(&fleet, &["cp.get_dir", "salt://odd", out.to_str().unwrap()]);
+    assert_eq!(written.as_array().unwrap().len(), 8);
+    assert_eq!(fs::read(out.join("odd/new\nline")).unwrap(), b"new\nline");
+    assert_eq!(fs::read(out.join("odd/$(id)")).unwrap(), b"$(id)");
+}

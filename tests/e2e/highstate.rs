@@ -106,3 +106,31 @@ fn a_failed_state_fails_the_command() {
     assert_eq!(status, 1, "{returned}");
     assert_eq!(results(&returned), vec![("x".to_owned(), json!(false)), ("y".to_owned(), json!(false))]);
 }
+
+#[test]
+fn a_terminal_shows_how_far_a_run_is_and_nothing_else_does() {
+    let name = "a_terminal_shows_how_far_a_run_is_and_nothing_else_does";
+    let tree: &[(&str, &str)] = &[(
+        "slow.sls",
+        "first:\n  test.fail_without_changes: []\nwaits:\n  cmd.run:\n    - name: sleep 1.3\nquick:\n  test.nop: []\nlast:\n  \
+         cmd.run:\n    - name: sleep 0.2\n",
+    )];
+    let fleet = fleet(tree, &[]);
+    let command = fleet.ctl_command(&["web1", "state.apply", "slow"]);
+    let words: Vec<String> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    // `script` gives the command a terminal.
+    let shown = std::process::Command::new("script").args(["-qec", &words.join(" "), "/dev/null"]).output();
+    let Ok(shown) = shown else { return fleet_tests::harness::skip(name, "the program 'script' is not there") };
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("\r\u{1b}[Kweb1: 1 of 4 (failed: "), "{shown:?}");
+    assert!(shown.contains("\r\u{1b}[Kweb1: 4 of 4 (failed: "), "{shown:?}");
+    // The line is taken away before the answer is written.
+    let end = shown.rfind("4 of 4").unwrap();
+    let answer = shown.find("web1:\r\n").unwrap_or_else(|| panic!("{shown:?}"));
+    assert!(end < answer && shown[end..answer].contains("\r\u{1b}[K"), "{shown:?}");
+    let plain = fleet.ctl(&["web1", "state.apply", "slow"]);
+    assert!(!plain.stderr.contains("of 4") && !plain.stdout.contains('\r'), "{plain:?}");
+}

@@ -186,6 +186,8 @@ pub trait Facts: Send + Sync {
     fn renderer(&self) -> Arc<Renderer> {
         Arc::new(Renderer::new(Limits::default()))
     }
+    /// Says that what is rendered depends on chance or on the machine: it must not be kept for another time.
+    fn volatile(&self) {}
 }
 
 impl fmt::Debug for dyn Facts {

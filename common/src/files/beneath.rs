@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
@@ -13,25 +14,41 @@ use super::FileError;
 /// Never waits on a pipe, never becomes a terminal's owner.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
+/// The kernel's own file systems: what is in them tells of processes and devices, and is no file of a tree.
+const NEVER: [&str; 3] = ["/proc", "/sys", "/dev"];
+
 /// The directories of one environment.
 pub(super) struct Homes<'r> {
     /// In order: the first that has a file wins.
     pub roots: &'r [PathBuf],
     /// Links are followed wherever they lead.
     pub follow: bool,
+    /// Directories that no link out of the roots leads into.
+    pub kept: &'r [PathBuf],
 }
 
 impl Homes<'_> {
     /// Opens a clean relative path below one root. A link that leaves the root is followed if all are, or if it ends
     /// below another root.
     pub fn open(&self, root: &Path, handle: &File, path: &str) -> io::Result<File> {
-        if self.follow {
-            return Ok(openat2(handle, Path::new(path), ResolveFlags::NO_MAGICLINKS)?);
-        }
         match openat2(handle, Path::new(path), ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS) {
+            Err(Errno::XDEV | Errno::NOSYS | Errno::PERM) if self.follow => self.open_anywhere(handle, path),
             Err(Errno::XDEV | Errno::NOSYS | Errno::PERM) => self.open_real(root, path),
             opened => Ok(opened?),
         }
+    }
+
+    /// Follows a link out of the roots, but not into what is kept: where it led is asked of what was opened.
+    fn open_anywhere(&self, handle: &File, path: &str) -> io::Result<File> {
+        let file = openat2(handle, Path::new(path), ResolveFlags::NO_MAGICLINKS)?;
+        let real = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+        let is_in = |directory: &PathBuf| fs::canonicalize(directory).is_ok_and(|directory| real.starts_with(directory));
+        let is_kept = NEVER.iter().any(|place| real.starts_with(place)) || self.kept.iter().any(is_in);
+        if is_kept && !self.roots.iter().any(is_in) {
+            let why = "the link leads to the kernel's files or to the master's own keys and data, which are not served";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
+        Ok(file)
     }
 
     fn open_real(&self, root: &Path, path: &str) -> io::Result<File> {

@@ -8,6 +8,7 @@ mod tree;
 mod walk;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use opened::Opened;
 pub use roots::Roots;
@@ -29,6 +30,18 @@ pub struct Version {
     pub modified: i128,
     /// When anything was changed last; unlike `modified` nobody can set it.
     pub changed: i128,
+}
+
+/// The clock of file systems ticks at least this often: two changes within a tick look like one.
+const TICK: i128 = 12_000_000;
+
+impl Version {
+    /// How long from `now` (nanoseconds since 1970) until a further change is sure to show; `None` when that can't be
+    /// known because the clock was set back.
+    pub fn settles_in(&self, now: i128) -> Option<Duration> {
+        let age = now - self.changed;
+        (age >= 0).then(|| Duration::from_nanos(u64::try_from(TICK - age).unwrap_or(0)))
+    }
 }
 
 /// What is known of a file without its content.

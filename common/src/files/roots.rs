@@ -47,6 +47,10 @@ impl Roots {
         }
     }
 
+    fn homes<'r>(&'r self, roots: &'r [PathBuf]) -> Homes<'r> {
+        Homes { roots, follow: self.served.follow, kept: &self.served.kept }
+    }
+
     /// Opens the first match, a regular file.
     fn first(&self, environment: &str, path: &str) -> Result<Option<(PathBuf, File, FileStat)>, FileError> {
         let path = clean(path)?;
@@ -54,7 +58,7 @@ impl Roots {
         if self.served.ignores(path) {
             return Ok(None);
         }
-        let homes = Homes { roots: &roots, follow: self.served.follow };
+        let homes = self.homes(&roots);
         for root in &roots {
             let opened = File::open(root).and_then(|handle| homes.open(root, &handle, path));
             match opened.and_then(|file| Ok((rustix::fs::fstat(&file)?, file))) {
@@ -107,7 +111,7 @@ impl FileSource for Roots {
         if !start.is_empty() {
             clean(start)?;
         }
-        Ok(Walk::new(Homes { roots: &roots, follow: self.served.follow }, &self.served, prefix).all())
+        Ok(Walk::new(self.homes(&roots), &self.served, prefix).all())
     }
 }
 
@@ -193,6 +197,31 @@ mod tests {
         let hiding = following.serving(Served { hide_links: true, ..Served::default() });
         assert!(!hiding.list("base", "").unwrap().contains(&"near".to_owned()));
         assert_eq!(text(&hiding, "near").as_deref(), Some("first"));
+    }
+
+    #[test]
+    fn no_link_leads_into_what_is_kept() {
+        let (dir, roots) = tree();
+        let (a, keys) = (dir.path().join("a"), dir.path().join("pki"));
+        fs::create_dir_all(keys.join("deep")).unwrap();
+        fs::write(keys.join("deep/master.pem"), "key").unwrap();
+        symlink(keys.join("deep/master.pem"), a.join("key")).unwrap();
+        symlink("../pki", a.join("keys")).unwrap();
+        symlink(dir.path().join("secret"), a.join("elsewhere")).unwrap();
+        symlink("..", a.join("up")).unwrap();
+        let roots = roots.serving(Served::default().keeping(vec![keys.clone(), dir.path().join("not-there")]));
+        for path in ["key", "keys/deep/master.pem"] {
+            let refused = roots.read("base", path).unwrap_err().to_string();
+            assert!(refused.contains("not served"), "{refused}");
+        }
+        let listed = roots.list("base", "").unwrap();
+        assert!(!listed.iter().any(|path| path.contains("key") || path.contains("pki")), "{listed:?}");
+        assert!(roots.read("base", "up/pki/deep/master.pem").is_err());
+        assert_eq!(text(&roots, "elsewhere").as_deref(), Some("no"));
+        // A root that lies in there was configured on purpose.
+        let inside = Roots::new(BTreeMap::from([("base".to_owned(), vec![a, keys.join("deep")])]));
+        let inside = inside.serving(Served::default().keeping(vec![keys]));
+        assert_eq!(text(&inside, "key").as_deref(), Some("key"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What of the directories is served: how links are treated, which names are left out.
 
+use std::path::PathBuf;
+
 use crate::config::Settings;
 use crate::diag::Diagnostic;
 use crate::pattern::{Flags, Pattern, PatternError};
@@ -23,6 +25,8 @@ pub struct Served {
     pub follow: bool,
     /// Links to files do not appear in listings (`fileserver_ignoresymlinks`).
     pub hide_links: bool,
+    /// Directories that no link out of the roots leads into: a master's keys and data.
+    pub kept: Vec<PathBuf>,
     /// Shell patterns of paths that do not exist for anybody (`file_ignore_glob`).
     pub(super) ignore_globs: Vec<String>,
     /// Regular expressions of such paths, found anywhere in them (`file_ignore_regex`).
@@ -31,7 +35,7 @@ pub struct Served {
 
 impl Default for Served {
     fn default() -> Self {
-        Self { follow: true, hide_links: false, ignore_globs: Vec::new(), ignore_patterns: Vec::new() }
+        Self { follow: true, hide_links: false, kept: Vec::new(), ignore_globs: Vec::new(), ignore_patterns: Vec::new() }
     }
 }
 
@@ -48,6 +52,11 @@ impl Served {
         Self::from_opts(settings.raw()).map_err(|wrong| settings.fault(wrong.key, wrong.why, "a list of texts"))
     }
 
+    /// The same, with directories that no link leads into.
+    pub fn keeping(self, kept: Vec<PathBuf>) -> Self {
+        Self { kept, ..self }
+    }
+
     /// Reads the settings out of a configuration.
     pub fn from_opts(opts: &Map) -> Result<Self, ServedError> {
         let flag = |key: &str, default: bool| opts.get(key).map_or(default, Value::truthy);
@@ -56,6 +65,7 @@ impl Served {
         Ok(Self {
             follow: flag("fileserver_followsymlinks", true),
             hide_links: flag("fileserver_ignoresymlinks", false),
+            kept: Vec::new(),
             ignore_globs: texts(opts, "file_ignore_glob")?,
             ignore_patterns: patterns
                 .iter()

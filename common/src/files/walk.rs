@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
@@ -20,6 +20,8 @@ pub(super) struct Walk<'r> {
     pub served: &'r Served,
     /// Only what starts with this.
     pub prefix: &'r str,
+    /// Device and number of the directories that no link leads into.
+    kept: HashSet<(u64, u64)>,
     files: BTreeMap<String, FileStat>,
     directories: BTreeSet<String>,
 }
@@ -32,9 +34,16 @@ struct Place<'p> {
     path: &'p str,
 }
 
+#[allow(clippy::unnecessary_cast, reason = "the kernel's types differ between architectures")]
+fn identity(stat: &Stat) -> (u64, u64) {
+    (stat.st_dev as u64, stat.st_ino as u64)
+}
+
 impl<'r> Walk<'r> {
     pub fn new(homes: Homes<'r>, served: &'r Served, prefix: &'r str) -> Self {
-        Self { homes, served, prefix, files: BTreeMap::new(), directories: BTreeSet::new() }
+        let identity = |path: &PathBuf| rustix::fs::stat(path).ok().map(|stat| identity(&stat));
+        let kept = homes.kept.iter().filter_map(identity).collect();
+        Self { homes, served, prefix, kept, files: BTreeMap::new(), directories: BTreeSet::new() }
     }
 
     /// Walks the part of every root that the prefix points into.
@@ -55,11 +64,9 @@ impl<'r> Walk<'r> {
 
     /// Walks one directory; `above` holds the directories on the way down, so that links in a circle end.
     fn visit(&mut self, directory: BorrowedFd<'_>, place: &Place<'_>, above: &mut HashSet<(u64, u64)>) {
-        let Some(version) = rustix::fs::fstat(directory).ok().and_then(|stat| FileStat::of(&stat).version) else {
-            return;
-        };
-        let identity = (version.device, version.inode);
-        if above.len() >= MAX_DEPTH || !above.insert(identity) {
+        let Ok(identity) = rustix::fs::fstat(directory).map(|stat| identity(&stat)) else { return };
+        let is_kept = !above.is_empty() && self.kept.contains(&identity);
+        if is_kept || above.len() >= MAX_DEPTH || !above.insert(identity) {
             return;
         }
         for entry in Dir::read_from(directory).into_iter().flatten().flatten() {

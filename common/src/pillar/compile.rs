@@ -28,6 +28,8 @@ pub struct Pillar {
     pub faults: Vec<Fault>,
     /// Targets of the top file that believe a minion's own claims.
     pub believed: Vec<Believed>,
+    /// True when templates used chance or functions of `pillar_exec`: another time the data may be other.
+    pub volatile: bool,
 }
 
 /// A target of the top file and the grains it believes that nobody declared trusted.
@@ -70,7 +72,7 @@ pub fn compile(renderer: &Renderer, files: &Arc<dyn FileSource>, facts: Arc<dyn 
     let overrides = options.overrides.clone();
     facts.update(|pillar| merge_into(pillar, overrides, options));
     let data = Map::clone(&facts.pillar());
-    Pillar { data, faults, believed }
+    Pillar { data, faults, believed, volatile: facts.is_volatile() }
 }
 
 /// The merged top files as they render for one minion: targets and their lists by environment.
@@ -422,6 +424,23 @@ mod tests {
         assert!(told.contains("cmd.run") && told.contains("pillar_exec"), "{told}");
         let allowed = Options { exec: vec!["cmd.run".to_owned()], ..Options::default() };
         assert_eq!(shown(&files, &allowed), "{'x': 'id', 'y': 1}");
+    }
+
+    #[test]
+    fn chance_is_told() {
+        for (text, volatile) in [
+            ("x: {{ grains.os | upper }}-{{ salt['hashutil.sha256_digest']('a') }}\n", false),
+            ("x: {{ [1, 2] | random }}\n", true),
+            ("x: {{ [1, 2] | map('random_hash') | list | length }}\n", true),
+            ("x: {{ salt['random.get_str'](8) }}\n", true),
+            ("x: {{ salt.random.rand_int(1, 2) }}\n", true),
+        ] {
+            let files = [TOP, ("base", "a.sls", text), ("base", "b.sls", "y: 1\n")];
+            let pillar = compiled(&files, &Options::default());
+            assert_eq!((pillar.faults.len(), pillar.volatile), (0, volatile), "{text} {:?}", pillar.faults);
+        }
+        let files = [TOP, ("base", "a.sls", "x: {{ salt['cmd.run']('id') }}\n"), ("base", "b.sls", "y: 1\n")];
+        assert!(compiled(&files, &Options { exec: vec!["cmd.run".to_owned()], ..Options::default() }).volatile);
     }
 
     #[test]

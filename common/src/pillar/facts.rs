@@ -1,6 +1,7 @@
 //! What pillar templates see: the minion's facts, the pillar compiled so far, and functions without effect.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::{Arguments, Call, CallError, CallResult, Code, Entry, Facts, Registry};
@@ -20,19 +21,28 @@ pub(super) struct PillarFacts {
     pillar: Arc<Mutex<Arc<Map>>>,
     /// The function that a template asked for last and did not get.
     refused: Arc<Mutex<Option<String>>>,
+    volatile: Arc<AtomicBool>,
 }
+
+/// How the names of functions begin that may answer otherwise at another time, or run what may.
+const VOLATILE: [&str; 5] = ["jinja.", "random.", "sdb.", "slsutil.renderer", "test."];
 
 impl PillarFacts {
     pub fn new(minion: Arc<dyn Facts>, files: Arc<dyn FileSource>, exec: &[String], pillar: Map) -> Self {
         let functions = Arc::new(Functions::new(MODULES, &[]));
         let pillar = Arc::new(Mutex::new(Arc::new(pillar)));
-        Self { minion, files, functions, exec: exec.into(), pillar, refused: Arc::default() }
+        Self { minion, files, functions, exec: exec.into(), pillar, refused: Arc::default(), volatile: Arc::default() }
     }
 
     /// Changes the pillar compiled so far; copies it only while a template still holds on to it.
     pub fn update(&self, change: impl FnOnce(&mut Map)) {
         let mut pillar = self.pillar.lock().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut pillar));
+    }
+
+    /// True when the pillar may come out otherwise at another time, from the same files and facts.
+    pub fn is_volatile(&self) -> bool {
+        self.volatile.load(Ordering::Relaxed)
     }
 
     /// Why a template did not get a function, if the message of its failure names one that was refused.
@@ -61,6 +71,9 @@ impl Facts for PillarFacts {
     fn caller(&self) -> Arc<dyn Call> {
         Arc::new(Caller(self.clone()))
     }
+    fn volatile(&self) {
+        self.volatile.store(true, Ordering::Relaxed);
+    }
 }
 
 struct Caller(PillarFacts);
@@ -73,6 +86,9 @@ impl Caller {
 
 impl Call for Caller {
     fn call(&self, function: &str, arguments: Arguments) -> CallResult {
+        if VOLATILE.iter().any(|volatile| function.starts_with(volatile)) || self.is_allowed(function) {
+            self.0.volatile();
+        }
         match self.0.functions.find(function) {
             Ok(Entry::Pure(found)) => match found.code {
                 Code::Reads(code) => code(&self.0, arguments),

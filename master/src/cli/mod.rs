@@ -3,6 +3,7 @@
 pub mod key_backend;
 mod key_screen;
 pub mod keyctl;
+mod live;
 mod preview;
 pub mod printing;
 mod progress;

@@ -14,6 +14,7 @@ use fleet_common::proto::api::{JobEvent, NewJob, NewPreview, Standing};
 use fleet_common::proto::ret::Return;
 use fleet_common::value::{Map, Value};
 
+use super::live::Live;
 use super::preview;
 use super::printing::{PrintArgs, wants_color};
 use super::progress;
@@ -67,7 +68,7 @@ pub struct Options {
     /// Also tell the job's id and the counts.
     #[arg(short, long)]
     verbose: bool,
-    /// Tell how far running minions are.
+    /// Tell how far running minions are, a line each time; on a terminal state runs show it in one line unasked.
     #[arg(short, long)]
     progress: bool,
     /// Print all answers at once, at the end.
@@ -133,13 +134,14 @@ async fn run(options: &Options) -> Result<u8, Failure> {
     if options.preview {
         return show_preview(options, &config).await;
     }
-    let job = if options.job.is_none() { Some(options.job()?) } else { None };
+    let live = if options.shows_live() { Live::on_terminal() } else { None };
+    let job = if options.job.is_none() { Some(options.job(live.is_some())?) } else { None };
     let mut client = Client::connect(&config.api_socket()).await?;
-    let mut screen = Screen::new(options, &config)?;
+    let mut screen = Screen { live, ..Screen::new(options, &config)? };
     // From here on the job may exist: whoever interrupts is told its id.
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     let mut stream = match (&options.job, &job) {
-        (Some(jid), _) => client.attach(jid, options.follow, options.progress).await?,
+        (Some(jid), _) => client.attach(jid, options.follow, options.progress || screen.live.is_some()).await?,
         (None, Some(job)) => client.start(job).await?,
         (None, None) => return Ok(Exit::Usage as u8),
     };
@@ -186,7 +188,13 @@ async fn show_preview(options: &Options, config: &Config) -> Result<u8, Failure>
 }
 
 impl Options {
-    fn job(&self) -> Result<NewJob, Diagnostic> {
+    /// True when whoever waits would like to see how far the minions are.
+    fn shows_live(&self) -> bool {
+        let runs_states = self.words.get(1).is_some_and(|fun| fun.starts_with("state."));
+        !self.detach && !self.doc && !self.progress && (runs_states || self.follow)
+    }
+
+    fn job(&self, live: bool) -> Result<NewJob, Diagnostic> {
         let (target, fun, words) = self.call()?;
         let arguments = cli_args::parse(words, &[]);
         Ok(NewJob {
@@ -198,7 +206,7 @@ impl Options {
             timeout: self.timeout,
             ttl: self.ttl,
             detach: self.detach,
-            follow: self.progress,
+            follow: self.progress || live,
         })
     }
 
@@ -220,6 +228,7 @@ struct Screen<'a> {
     outputter: Option<String>,
     output: OutputOptions,
     jid: Option<Jid>,
+    live: Option<Live>,
     all: Map,
     out: Option<String>,
     /// Names of a list that no accepted minion has.
@@ -234,12 +243,26 @@ impl<'a> Screen<'a> {
         let outputter = options.printing.out.clone().or_else(|| config.output.clone());
         // Until the summary says otherwise, nobody has answered.
         let exit = Exit::Missing as u8;
-        Ok(Self { options, outputter, output, jid: None, all: Map::new(), out: None, unknown: Vec::new(), exit })
+        let live = None;
+        Ok(Self { options, outputter, output, jid: None, live, all: Map::new(), out: None, unknown: Vec::new(), exit })
     }
 
     /// Takes an event; gives the exit status when there is nothing to wait for any more.
     fn take(&mut self, event: JobEvent) -> Result<Option<u8>, Failure> {
         let errors = &mut std::io::stderr();
+        if let Some(live) = &mut self.live {
+            match event {
+                JobEvent::Progress { id, progress } => {
+                    live.progress(errors, id, progress);
+                    return Ok(None);
+                }
+                JobEvent::Started { ref expected, .. } => live.started(expected.len()),
+                JobEvent::Return(ref ret) => live.over(&ret.id),
+                JobEvent::Lost { ref id, .. } => live.over(id),
+                _ => {}
+            }
+            live.clear(errors);
+        }
         match event {
             JobEvent::Started { jid, expected, down, waits, notes, .. } => {
                 if self.options.detach {
@@ -346,7 +369,10 @@ impl<'a> Screen<'a> {
         Ok(self.options.printing.print(&mut std::io::stdout().lock(), &format!("{text}\n"))?)
     }
 
-    fn interrupted(&self) {
+    fn interrupted(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.clear(&mut std::io::stderr());
+        }
         match &self.jid {
             Some(jid) => eprintln!("\ninterrupted; the job goes on: {jid}\nfollow it:  saltctl --job {jid} --follow"),
             None => eprintln!("\ninterrupted before the job was known"),
@@ -378,7 +404,7 @@ mod tests {
 
     fn job(words: &[&str]) -> NewJob {
         let argv = std::iter::once("saltctl").chain(words.iter().copied());
-        Options::try_parse_from(argv).unwrap().job().unwrap()
+        Options::try_parse_from(argv).unwrap().job(false).unwrap()
     }
 
     #[test]
@@ -395,6 +421,6 @@ mod tests {
     #[test]
     fn one_kind_of_target_only() {
         assert!(Options::try_parse_from(["saltctl", "-G", "-L", "x", "test.ping"]).is_err());
-        assert!(Options::try_parse_from(["saltctl", "x"]).unwrap().job().is_err());
+        assert!(Options::try_parse_from(["saltctl", "x"]).unwrap().job(false).is_err());
     }
 }

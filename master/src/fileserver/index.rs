@@ -3,15 +3,13 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use fleet_common::digest::Digest;
 use fleet_common::files::{Opened, Version};
 
 /// Checksums in each generation; all that were not asked for since the last change of generations are forgotten.
 const GENERATION: usize = 50_000;
-/// The clock of file systems ticks at least this often: two changes within a tick look like one.
-const TICK: Duration = Duration::from_millis(12);
 
 /// SHA-256 of files.
 #[derive(Default)]
@@ -38,7 +36,7 @@ impl Index {
         if let Some(sum) = self.get(version.as_ref()) {
             return Ok(sum);
         }
-        let is_settled = version.is_some_and(|version| settle(version.changed));
+        let is_settled = version.as_ref().is_some_and(settle);
         let mut digest = Digest::new("sha256").ok_or(io::ErrorKind::Unsupported)?;
         file.pieces(|piece| {
             digest.update(piece);
@@ -59,18 +57,16 @@ fn put(generations: &mut [HashMap<Version, [u8; 32]>; 2], version: Version, sum:
     generations[0].insert(version, sum);
 }
 
-/// Waits until a later change would show in the file's time; false when that can't be known (the clock was set back).
-fn settle(changed: i128) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
-    let age = now - changed;
-    if age < 0 {
-        return false;
-    }
-    let missing = TICK.as_nanos() as i128 - age;
-    if missing > 0 {
-        std::thread::sleep(Duration::from_nanos(missing as u64));
-    }
-    true
+/// Waits until a later change would show in the file's time; false when that can't be known.
+fn settle(version: &Version) -> bool {
+    let left = version.settles_in(now());
+    left.filter(|left| !left.is_zero()).into_iter().for_each(std::thread::sleep);
+    left.is_some()
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn now() -> i128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128)
 }
 
 #[cfg(test)]

@@ -7,4 +7,5 @@ mod index;
 mod manifest;
 mod server;
 
+pub(crate) use index::now;
 pub use server::{FileServer, Held, Share};

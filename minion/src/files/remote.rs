@@ -222,7 +222,7 @@ impl<A: Asker> FileSource for RemoteFiles<A> {
 /// Refuses what is not a clean relative path: the answer becomes part of a path on this machine.
 pub(super) fn inside(path: &str) -> Result<&str, FileError> {
     let clean = !path.is_empty()
-        && !path.contains(['\0', '\\'])
+        && !path.contains('\0')
         && path.split('/').all(|part| !matches!(part, "" | "." | "..") && part.len() <= 255);
     if clean { Ok(path) } else { Err(FileError::Outside(path.to_owned())) }
 }

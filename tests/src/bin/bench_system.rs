@@ -6,14 +6,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use fleet_common::proto::api::{JobEvent, NewJob};
 use fleet_common::proto::job::{Target, TargetKind};
 use fleet_master::client::Client;
-use fleet_tests::harness::{Finished, Fleet, FleetOptions, wait_until};
+use fleet_tests::harness::{Finished, Fleet, FleetOptions, Reference, wait_until};
 use rustix::process::Signal;
 
 /// Measure the system's latency, throughput and memory, beside the reference where it is given.
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     fleet.start_minion("m1", "");
     fleet.accept(&["m1"]);
     fleet.wait_for(&["m1"]);
-    let theirs = options.reference.as_deref().map(|bin| Reference::start(bin, options.rounds));
+    let theirs = options.reference.as_deref().map(|bin| Theirs::measure(bin, options.rounds));
     let theirs = theirs.as_ref();
 
     let command = median(options.rounds, || fleet.ctl(&["*", "test.ping"]));
@@ -167,96 +167,20 @@ fn accept_thousand(fleet: &Fleet) -> f64 {
 }
 
 /// The reference's figures, measured in the same run.
-struct Reference {
+struct Theirs {
     command: f64,
     minion_pss: f64,
     master_pss: f64,
     start: f64,
 }
 
-impl Reference {
-    fn start(bin: &Path, rounds: usize) -> Self {
-        let dir = tempfile::Builder::new().prefix("ref").tempdir_in("/tmp").expect("a temporary directory can be made");
-        let root = dir.path();
-        let ports = (24505, 24506);
-        let common = format!("user: root\ninterface: 127.0.0.1\npublish_port: {}\n", ports.0);
-        fs::create_dir_all(root.join("srv")).expect("directories can be made");
-        let master = format!("{common}ret_port: {}\nroot_dir: {}/m\nauto_accept: True\n", ports.1, root.display());
-        let minion =
-            format!("{common}master: 127.0.0.1\nmaster_port: {}\nid: m1\nroot_dir: {}/n\n", ports.1, root.display());
-        fs::write(root.join("master"), master).expect("the configuration can be written");
-        fs::write(root.join("minion"), minion).expect("the configuration can be written");
-        let daemon = |name: &str| Daemon::start(&bin.join(name), root);
-        let ping =
-            || Finished::of(Command::new(bin.join("salt")).arg("-c").arg(root).args(["*", "test.ping", "-t", "5"]));
-        let wait = |start: Instant| {
-            let done = wait_until(Duration::from_secs(90), || {
-                let finished = ping();
-                (finished.status == 0 && finished.stdout.contains("True")).then(|| start.elapsed().as_secs_f64())
-            });
-            done.expect("the reference's minion answers")
-        };
-        let masters = daemon("salt-master");
-        let first = daemon("salt-minion");
-        wait(Instant::now());
-        drop(first);
-        // What is left of the first minion's connection is gone.
+impl Theirs {
+    fn measure(bin: &Path, rounds: usize) -> Self {
+        let reference = Reference::start(bin);
+        let command = median(rounds.min(15), || reference.ctl(&["*", "test.ping", "-t", "5"]));
         std::thread::sleep(Duration::from_secs(2));
-        let start = Instant::now();
-        let minions = daemon("salt-minion");
-        let started = wait(start);
-        let command = median(rounds.min(15), ping);
-        std::thread::sleep(Duration::from_secs(2));
-        Self { command, minion_pss: minions.pss(), master_pss: masters.pss(), start: started }
-    }
-}
-
-/// A program of the reference with all its processes.
-struct Daemon {
-    child: Child,
-    marker: String,
-}
-
-impl Daemon {
-    fn start(program: &Path, config: &Path) -> Self {
-        use std::os::unix::process::CommandExt;
-        let mut command = Command::new(program);
-        command
-            .arg("-c")
-            .arg(config)
-            .args(["-l", "quiet"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let child = command.process_group(0).spawn().expect("the reference's program starts");
-        Self { marker: program.display().to_string(), child }
-    }
-
-    fn pids(&self) -> Vec<u32> {
-        let all = fs::read_dir("/proc")
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        all.filter(|pid: &u32| {
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&line).contains(&self.marker)
-        })
-        .collect()
-    }
-
-    fn pss(&self) -> f64 {
-        self.pids().into_iter().map(pss).sum()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        for pid in self.pids() {
-            if let Some(pid) = rustix::process::Pid::from_raw(pid as i32) {
-                let _ = rustix::process::kill_process(pid, Signal::KILL);
-            }
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let all = |pids: Vec<u32>| pids.into_iter().map(pss).sum();
+        let (minion_pss, master_pss) = (all(reference.minion.pids()), all(reference.master.pids()));
+        Self { command, minion_pss, master_pss, start: reference.started }
     }
 }

@@ -9,6 +9,7 @@ mod machine;
 mod process;
 pub mod proxy;
 pub mod raw;
+mod reference;
 mod skip;
 pub mod web;
 
@@ -16,4 +17,5 @@ pub use disk::Disk;
 pub use fleet::{Fleet, FleetOptions, Network};
 pub use machine::{Machine, SYSTEM_STATES};
 pub use process::{Finished, program, wait_until};
+pub use reference::Reference;
 pub use skip::skip;

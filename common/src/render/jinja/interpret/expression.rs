@@ -175,6 +175,7 @@ impl Run<'_> {
         };
         let mut arguments = self.arguments(&apply.arguments, frame)?;
         arguments.function = apply.name.clone();
+        self.note(&apply.name);
         code(self, value, &mut arguments).map_err(|fault| fault.at(&self.template, apply.at))
     }
 
@@ -183,9 +184,17 @@ impl Run<'_> {
         match super::super::filters::find(name) {
             Some(code) => {
                 arguments.function = name.into();
+                self.note(name);
                 code(self, value, &mut arguments).and_then(|made| self.held(made))
             }
             None => Err(Fault::new(FaultKind::Syntax, format!("No filter named '{name}'."))),
+        }
+    }
+
+    /// Tells whoever renders of a filter that draws lots.
+    fn note(&self, filter: &str) {
+        if super::super::filters::draws_lots(filter) {
+            self.scope.facts.volatile();
         }
     }
 }

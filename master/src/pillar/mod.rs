@@ -1,18 +1,25 @@
-//! Pillar for minions: compiled on a bounded pool, one minion's own and nobody else's.
+//! Pillar for minions: compiled on a bounded pool, one minion's own and nobody else's; kept until something changes.
+
+mod cache;
+mod described;
+mod watched;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use fleet_common::call::{Arguments, Call, CallError, CallResult, Facts};
 use fleet_common::diag::{Diagnostic, Kind};
 use fleet_common::files::FileSource;
 use fleet_common::ids::MinionId;
-use fleet_common::pillar::{Believed, Options, compile};
+use fleet_common::pillar::{Believed, Options, Pillar, compile};
 use fleet_common::proto::request::Reply;
 use fleet_common::render::{Limits, Renderer};
 use fleet_common::value::{Map, Value};
 use tokio::sync::Semaphore;
+
+use cache::{Cache, Input};
+use described::Described;
+use watched::Watched;
 
 /// Stack of a compilation: templates nest deeper than tokio's threads allow.
 const STACK: usize = 64 << 20;
@@ -30,6 +37,7 @@ pub struct Pillars {
     /// The master's options are part of every pillar (`pillar_opts`).
     with_options: bool,
     compilers: Semaphore,
+    cache: Cache,
     /// Targets that were warned about.
     warned: Mutex<HashSet<Believed>>,
 }
@@ -58,6 +66,7 @@ impl Pillars {
             opts,
             with_options,
             compilers: Semaphore::new(threads.max(1)),
+            cache: Cache::default(),
             warned: Mutex::default(),
         }
     }
@@ -118,9 +127,28 @@ impl Pillars {
 
     fn pillar_of(&self, wanted: Wanted) -> Reply {
         let start = Instant::now();
-        let id = wanted.id.clone();
+        let (id, input) = (wanted.id.clone(), Input::of(&wanted));
+        if let Some(pillar) = input.as_ref().and_then(|input| self.cache.get(input, &*self.source)) {
+            tracing::debug!(minion = %id, took = ?start.elapsed(), "pillar as before");
+            return self.reply(pillar, Vec::new());
+        }
+        let watched = Arc::new(Watched::new(self.source.clone()));
+        let pillar = self.compiled(wanted, watched.clone());
+        for fault in &pillar.faults {
+            // The place and the reason are for the operator: the minion gets the reference's words only.
+            tracing::error!(minion = %id, "pillar: {}", fault.diagnostic);
+        }
+        self.warn(&pillar.believed);
+        tracing::debug!(minion = %id, faults = pillar.faults.len(), took = ?start.elapsed(), "pillar compiled");
+        if let Some(input) = input.filter(|_| pillar.faults.is_empty() && !pillar.volatile) {
+            self.cache.put(input, watched.take(), &pillar.data);
+        }
+        self.reply(pillar.data, pillar.faults.iter().map(fleet_common::pillar::Fault::text).collect())
+    }
+
+    fn compiled(&self, wanted: Wanted, files: Arc<dyn FileSource>) -> Pillar {
         let mut opts = self.opts.clone();
-        opts.insert("id", id.as_str());
+        opts.insert("id", wanted.id.as_str());
         opts.insert("saltenv", wanted.saltenv);
         opts.insert("pillarenv", wanted.pillarenv.clone());
         let options = Options {
@@ -128,21 +156,12 @@ impl Pillars {
             overrides: wanted.overrides,
             ..self.options.clone()
         };
-        let facts = Arc::new(Described {
-            id: id.clone(),
-            grains: Arc::new(wanted.grains),
-            opts: Arc::new(opts),
-            files: self.source.clone(),
-        });
-        let pillar = compile(&self.renderer, &self.source, facts, &options);
-        for fault in &pillar.faults {
-            // The place and the reason are for the operator: the minion gets the reference's words only.
-            tracing::error!(minion = %id, "pillar: {}", fault.diagnostic);
-        }
-        self.warn(&pillar.believed);
-        tracing::debug!(minion = %id, faults = pillar.faults.len(), took = ?start.elapsed(), "pillar compiled");
-        let errors = pillar.faults.iter().map(fleet_common::pillar::Fault::text).collect();
-        let mut pillar = pillar.data;
+        let (grains, opts) = (Arc::new(wanted.grains), Arc::new(opts));
+        let facts = Arc::new(Described { id: wanted.id, grains, opts, files: files.clone() });
+        compile(&self.renderer, &files, facts, &options)
+    }
+
+    fn reply(&self, mut pillar: Map, errors: Vec<String>) -> Reply {
         if self.with_options {
             pillar.insert("master", self.opts.clone());
         }
@@ -152,50 +171,6 @@ impl Pillars {
 
 fn failed(message: &str) -> Reply {
     Reply::Error { code: "failed".to_owned(), message: message.to_owned() }
-}
-
-/// A minion as its pillar's templates see it.
-struct Described {
-    id: MinionId,
-    grains: Arc<Map>,
-    opts: Arc<Map>,
-    files: Arc<dyn FileSource>,
-}
-
-impl Facts for Described {
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-    fn grains(&self) -> Arc<Map> {
-        self.grains.clone()
-    }
-    fn pillar(&self) -> Arc<Map> {
-        Arc::default()
-    }
-    fn opts(&self) -> Arc<Map> {
-        self.opts.clone()
-    }
-    fn files(&self) -> Option<Arc<dyn FileSource>> {
-        Some(self.files.clone())
-    }
-    fn caller(&self) -> Arc<dyn Call> {
-        Arc::new(NoCalls)
-    }
-}
-
-/// The master runs no function with an effect for a template.
-struct NoCalls;
-
-impl Call for NoCalls {
-    fn call(&self, function: &str, _: Arguments) -> CallResult {
-        Err(CallError::Unsupported(format!("'{function}' in a pillar template on the master")))
-    }
-    fn exists(&self, _: &str) -> bool {
-        false
-    }
-    fn names(&self) -> Vec<String> {
-        Vec::new()
-    }
 }
 
 /// The master's configuration as templates may see it.
@@ -248,5 +223,77 @@ mod tests {
         let Reply::Pillar { errors, .. } = pillars.compile(wanted("web1")).await else { panic!() };
         assert_eq!(errors.len(), 1);
         assert!(errors[0].contains("'gone'"), "{errors:?}");
+    }
+
+    async fn compiled(pillars: &Arc<Pillars>, wanted: Wanted) -> Map {
+        match pillars.compile(wanted).await {
+            Reply::Pillar { pillar, errors } if errors.is_empty() => pillar,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Lets what was written settle: what is younger than a tick of the clock is not kept.
+    async fn settled() {
+        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_follows_files_grains_and_chance() {
+        let top = "base:\n  '*':\n    - a\n    - 'parts.*'\n";
+        let a = "include: [b]\nos: {{ grains.os }}\nid: {{ grains.id }}\n";
+        let (dir, pillars) = pillars(&[("top.sls", top), ("a.sls", a), ("b.sls", "b: 1\n")]);
+        std::fs::create_dir(dir.path().join("parts")).unwrap();
+        std::fs::write(dir.path().join("parts/one.sls"), "one: 1\n").unwrap();
+        let asked = |id: &str, os: &str| {
+            let mut wanted = wanted(id);
+            wanted.grains = [("os", os), ("id", id)].into_iter().collect();
+            wanted
+        };
+        settled().await;
+        let first = compiled(&pillars, asked("web1", "Debian")).await;
+        let source = pillars.source.clone();
+        let is_kept = |wanted: &Wanted| pillars.cache.get(&Input::of(wanted).unwrap(), &*source).is_some();
+        assert!(is_kept(&asked("web1", "Debian")));
+        assert_eq!(compiled(&pillars, asked("web1", "Debian")).await, first);
+        // Nobody else's, not for other grains, not for other environments.
+        assert!(!is_kept(&asked("web2", "Debian")) && !is_kept(&asked("web1", "Fedora")));
+        assert!(!is_kept(&Wanted { pillarenv: Some("base".to_owned()), ..asked("web1", "Debian") }));
+        assert_eq!(compiled(&pillars, asked("web1", "Fedora")).await.get("os"), Some(&Value::from("Fedora")));
+        assert_eq!(compiled(&pillars, asked("web2", "Debian")).await.get("id"), Some(&Value::from("web2")));
+        // Overrides are for once.
+        let over = Wanted { overrides: [("b", 9)].into_iter().collect(), ..asked("web1", "Fedora") };
+        assert_eq!(compiled(&pillars, over).await.get("b"), Some(&Value::from(9)));
+        assert_eq!(compiled(&pillars, asked("web1", "Fedora")).await.get("b"), Some(&Value::from(1)));
+        // A file that is included, one that a pattern finds, one that goes.
+        for (path, text, name, value) in [("b.sls", "b: 2\n", "b", 2), ("parts/two.sls", "two: 2\n", "two", 2)] {
+            settled().await;
+            drop(compiled(&pillars, asked("web1", "Debian")).await);
+            std::fs::write(dir.path().join(path), text).unwrap();
+            assert_eq!(compiled(&pillars, asked("web1", "Debian")).await.get(name), Some(&Value::from(value)));
+        }
+        settled().await;
+        drop(compiled(&pillars, asked("web1", "Debian")).await);
+        assert!(is_kept(&asked("web1", "Debian")));
+        std::fs::remove_file(dir.path().join("parts/two.sls")).unwrap();
+        assert_eq!(compiled(&pillars, asked("web1", "Debian")).await.get("two"), None);
+        // Same size, same moment: what could change unseen is not kept.
+        for round in 0..20 {
+            std::fs::write(dir.path().join("b.sls"), format!("b: {}\n", round % 10)).unwrap();
+            assert_eq!(compiled(&pillars, asked("web1", "Debian")).await.get("b"), Some(&Value::from(round % 10)));
+        }
+        std::fs::write(dir.path().join("b.sls"), "b: {{ 1000000000 | random_hash }}\n").unwrap();
+        settled().await;
+        let drawn = compiled(&pillars, asked("web1", "Debian")).await;
+        assert_ne!(compiled(&pillars, asked("web1", "Debian")).await, drawn);
+    }
+
+    #[tokio::test]
+    async fn faults_are_not_kept() {
+        let (dir, pillars) = pillars(&[("top.sls", "base:\n  '*':\n    - gone\n")]);
+        settled().await;
+        let Reply::Pillar { errors, .. } = pillars.compile(wanted("web1")).await else { panic!() };
+        assert_eq!(errors.len(), 1);
+        std::fs::write(dir.path().join("gone.sls"), "here: 1\n").unwrap();
+        assert_eq!(compiled(&pillars, wanted("web1")).await.get("here"), Some(&Value::from(1)));
     }
 }
