@@ -29,8 +29,8 @@ const BY_REFERENCE: usize = 64 * 1024;
 const MOST_ARGUMENTS: usize = 8 * 1024 * 1024;
 /// How long a job without a time to live may start, in milliseconds: a short cut loses nothing, a reboot runs nothing late.
 const SHORT_LIFE: u64 = 60_000;
-/// Keyword arguments that are secret: every accepted minion can read every publication.
-const SECRET: &[&str] = &["pillar"];
+/// What names of secrets hold: every accepted minion can read every publication.
+const SECRET: [&str; 6] = ["pass", "secret", "token", "credential", "private_key", "api_key"];
 
 /// Why a job was not made.
 #[derive(Debug, thiserror::Error)]
@@ -293,13 +293,77 @@ impl Desk {
     }
 }
 
+/// True for the name of a setting, an argument or a function that is about something secret.
+pub fn looks_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET.iter().any(|word| name.contains(word))
+}
+
+fn holds_secret(map: &Map) -> bool {
+    map.iter().any(|(key, value)| key.as_str().is_some_and(looks_secret) || is_or_holds_secret(value))
+}
+
+fn is_or_holds_secret(value: &Value) -> bool {
+    match value {
+        Value::Map(map) => holds_secret(map),
+        Value::List(items) => items.iter().any(is_or_holds_secret),
+        _ => false,
+    }
+}
+
 /// The job as it is published and, when they travel by reference, its arguments.
 pub fn published_form(mut job: Job) -> (Job, Option<(Vec<Value>, Map)>) {
-    let secret = SECRET.iter().any(|name| job.kwarg.contains(name));
+    let secret = looks_secret(job.fun.as_str())
+        || job.kwarg.contains("pillar")
+        || holds_secret(&job.kwarg)
+        || job.arg.iter().any(is_or_holds_secret);
     if !secret && encode(&(&job.arg, &job.kwarg)).len() <= BY_REFERENCE {
         return (job, None);
     }
     job.by_reference = true;
     let payload = (std::mem::take(&mut job.arg), std::mem::take(&mut job.kwarg));
     (job, Some(payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use fleet_common::proto::job::{Target, TargetKind};
+
+    use super::*;
+
+    fn travels_by_reference(fun: &str, arg: Vec<Value>, kwarg: Map) -> bool {
+        let job = Job {
+            jid: "20261120120000123000".parse().unwrap(),
+            target: Target::new(TargetKind::Glob, "*"),
+            ids: None,
+            fun: fun.parse().unwrap(),
+            arg,
+            kwarg,
+            changes: true,
+            by_reference: false,
+            user: "root".to_owned(),
+            expires: 0,
+            follow: false,
+        };
+        let (published, payload) = published_form(job.clone());
+        assert_eq!(payload.is_some(), published.by_reference);
+        if let Some((arg, kwarg)) = &payload {
+            assert!(published.arg.is_empty() && published.kwarg.is_empty());
+            assert_eq!((arg, kwarg), (&job.arg, &job.kwarg));
+        }
+        payload.is_some()
+    }
+
+    #[test]
+    fn secrets_and_large_arguments_are_not_published() {
+        let kwarg = |key: &str, value: Value| Map::from_iter([(key, value)]);
+        assert!(!travels_by_reference("test.ping", Vec::new(), Map::new()));
+        assert!(!travels_by_reference("cmd.run", vec!["id".into()], kwarg("cwd", "/".into())));
+        assert!(travels_by_reference("state.apply", vec!["x".into()], kwarg("pillar", Map::new().into())));
+        assert!(travels_by_reference("user.add", Vec::new(), kwarg("Password", "x".into())));
+        assert!(travels_by_reference("shadow.set_password", vec!["root".into(), "x".into()], Map::new()));
+        let env = kwarg("DB_PASSWORD", "x".into());
+        assert!(travels_by_reference("cmd.run", vec!["id".into()], kwarg("env", vec![Value::Map(env)].into())));
+        assert!(travels_by_reference("cmd.run", vec!["x".repeat(BY_REFERENCE).into()], Map::new()));
+    }
 }

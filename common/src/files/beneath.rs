@@ -42,7 +42,8 @@ impl Homes<'_> {
     fn open_anywhere(&self, handle: &File, path: &str) -> io::Result<File> {
         let file = openat2(handle, Path::new(path), ResolveFlags::NO_MAGICLINKS)?;
         let real = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-        let is_in = |directory: &PathBuf| fs::canonicalize(directory).is_ok_and(|directory| real.starts_with(directory));
+        let is_in =
+            |directory: &PathBuf| fs::canonicalize(directory).is_ok_and(|directory| real.starts_with(directory));
         let is_kept = NEVER.iter().any(|place| real.starts_with(place)) || self.kept.iter().any(is_in);
         if is_kept && !self.roots.iter().any(is_in) {
             let why = "the link leads to the kernel's files or to the master's own keys and data, which are not served";

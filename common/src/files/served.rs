@@ -35,7 +35,13 @@ pub struct Served {
 
 impl Default for Served {
     fn default() -> Self {
-        Self { follow: true, hide_links: false, kept: Vec::new(), ignore_globs: Vec::new(), ignore_patterns: Vec::new() }
+        Self {
+            follow: true,
+            hide_links: false,
+            kept: Vec::new(),
+            ignore_globs: Vec::new(),
+            ignore_patterns: Vec::new(),
+        }
     }
 }
 

@@ -175,11 +175,7 @@ fn failed(message: &str) -> Reply {
 
 /// The master's configuration as templates may see it.
 pub fn visible(options: &Map) -> Map {
-    const SECRET: [&str; 4] = ["pass", "secret", "token", "credential"];
-    let is_secret = |key: &Value| {
-        let key = key.as_str().unwrap_or_default().to_ascii_lowercase();
-        SECRET.iter().any(|word| key.contains(word))
-    };
+    let is_secret = |key: &Value| crate::publish::looks_secret(key.as_str().unwrap_or_default());
     options.iter().filter(|(key, _)| !is_secret(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 

@@ -28,7 +28,8 @@ pub struct Seen {
 impl Seen {
     /// True when everything is as it was.
     pub fn is_current(&self, source: &dyn FileSource) -> bool {
-        let version = |(env, path): &Place| source.open(env, path).map(|file| file.and_then(|file| file.stat().version));
+        let version =
+            |(env, path): &Place| source.open(env, path).map(|file| file.and_then(|file| file.stat().version));
         let names = |(env, prefix): &Place| listing(source, env, prefix);
         self.files.iter().all(|(place, seen)| version(place).is_ok_and(|version| version == *seen))
             && self.listings.iter().all(|(place, seen)| names(place).is_ok_and(|names| names == *seen))
