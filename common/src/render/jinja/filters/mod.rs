@@ -17,7 +17,7 @@ use super::fault::Res;
 use super::interpret::{Arguments, Run};
 use super::object::Val;
 
-pub(super) use find::{find, near};
+pub(super) use find::{draws_lots, find, near};
 pub(super) use serialize::{load_json, load_yaml};
 pub(super) use text::escaped;
 
@@ -39,11 +39,6 @@ const TABLES: &[Table] = &[
     time::FILTERS,
     wrap::FILTERS,
 ];
-
-/// True for filters whose result differs from time to time.
-pub(super) fn draws_lots(name: &str) -> bool {
-    matches!(name, "gen_mac" | "rand_str" | "random" | "random_hash" | "random_sample" | "random_shuffle")
-}
 
 #[cfg(test)]
 mod tests {
