@@ -11,6 +11,7 @@ mod read_only;
 mod state_runs;
 mod states;
 mod system;
+mod targets;
 mod transport;
 mod transport_attacks;
 mod web;

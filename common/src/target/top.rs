@@ -34,7 +34,12 @@ pub fn read(target: &str, list: &[Value], nodegroups: &Map) -> Result<Matcher, D
     let word = list.iter().rev().filter_map(Value::as_map).find_map(|options| options.get("match"));
     let kind = match word {
         None => TargetKind::Compound,
-        Some(Value::Str(word)) => TargetKind::named(word)?,
+        Some(Value::Str(word)) => match TargetKind::named(word)? {
+            TargetKind::Data => {
+                return Err(Diagnostic::user("minions keep no data store: '- match: data' means nobody"));
+            }
+            kind => kind,
+        },
         Some(other) => return Err(Diagnostic::user(format!("a matcher is a word, not a {}", other.kind()))),
     };
     let target = Target { expr: target.to_owned(), kind, delimiter: ":".to_owned() };
