@@ -58,7 +58,7 @@ pub fn parse_value(text: &str) -> Value {
         Value::List(items) if text.starts_with('[') => Value::List(items),
         Value::Map(_) | Value::List(_) | Value::Bytes(_) => kept(),
         Value::Str(empty) if empty.is_empty() && matches!(text, "|" | "!") => kept(),
-        Value::Null if matches!(text, "!" | "...") || trimmed == "---" => kept(),
+        Value::Null | Value::Str(_) if text == "!" || matches!(trimmed, "..." | "---") => kept(),
         scalar => scalar,
     }
 }
@@ -74,13 +74,10 @@ fn split_pair(word: &str) -> Option<(&str, &str)> {
     (starts_well && goes_on_well && !value.starts_with('=') && !value.contains('\n')).then_some((name, value))
 }
 
-/// The entries of a mapping marked with `__kwarg__: true`, which stand for named arguments.
+/// The entries of a mapping marked with `__kwarg__: true`, which stand for named arguments. The mark is taken off
+/// whatever it says.
 fn named_arguments(mut map: Map) -> Result<Map, Map> {
-    if map.get("__kwarg__") != Some(&Value::Bool(true)) {
-        return Err(map);
-    }
-    map.remove("__kwarg__");
-    Ok(map)
+    if map.remove("__kwarg__") == Some(Value::Bool(true)) { Ok(map) } else { Err(map) }
 }
 
 #[cfg(test)]
@@ -114,7 +111,9 @@ mod tests {
             "!",
             "---",
             "--- ",
+            "  --- ",
             "...",
+            " ...",
             "- a",
             "a: b",
             "{a: b",
