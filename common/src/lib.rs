@@ -13,6 +13,7 @@ pub mod fault;
 pub mod files;
 pub mod functions;
 pub mod ids;
+pub mod join;
 pub mod log;
 pub mod notify;
 pub mod output;

@@ -6,7 +6,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use fleet_common::exit::Exit;
 use fleet_common::ids::Jid;
 use fleet_common::proto::api::{
-    ApiError, Cancelled, JobEvent, KeyChange, KeyList, NewJob, NewPreview, Preview, RunnerCall, RunnerReturn,
+    ApiError, Cancelled, JobEvent, KeyChange, KeyList, NewJob, NewPreview, OwnKey, Preview, ReplaceOwn, Replaced,
+    RunnerCall, RunnerReturn,
 };
 use fleet_common::proto::decode::{DecodeError, Limits, decode, encode};
 use http_body_util::{BodyExt, Full};
@@ -107,6 +108,12 @@ impl Client {
     /// Moves or deletes keys; gives those that were changed.
     pub async fn change_keys(&mut self, change: &KeyChange) -> Result<Vec<(String, String)>, ClientError> {
         let response = self.send("POST", "/keys", encode(change)).await?;
+        whole(response).await
+    }
+
+    /// Replaces a key of the master itself.
+    pub async fn replace_own(&mut self, which: OwnKey) -> Result<Replaced, ClientError> {
+        let response = self.send("POST", "/keys/own", encode(&ReplaceOwn { which })).await?;
         whole(response).await
     }
 

@@ -15,6 +15,7 @@ mod master;
 pub mod minions;
 pub mod pillar;
 pub mod publish;
+pub mod renewal;
 pub mod resolve;
 pub mod returns;
 pub mod runners;

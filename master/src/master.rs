@@ -29,6 +29,7 @@ use crate::keys::{Directory, KeyError, KeyPolicy, Keys};
 use crate::minions::{JidMaker, Minions};
 use crate::pillar::{Pillars, visible};
 use crate::publish::{Desk, Stream};
+use crate::renewal::Renewal;
 use crate::resolve::Resolver;
 use crate::returns::Returns;
 use crate::server::{self, Parts};
@@ -96,7 +97,8 @@ impl Master {
         // The socket first: it tells whether another master runs.
         let drops = Arc::new(Drops::default());
         let socket = ApiSocket::bind(&config.api_socket(), drops.clone())?;
-        let own = MasterKeys::load_or_create(&config.pki_dir).map_err(|fault| MasterError::OwnKeys(Box::new(fault)))?;
+        let own = MasterKeys::load_or_create(&config.pki_dir, clock.wall());
+        let own = own.map_err(|fault| MasterError::OwnKeys(Box::new(fault)))?;
         let own = Arc::new(own);
         let policy = KeyPolicy { auto_accept: config.auto_accept, most_pending: config.max_pending_keys };
         let keys = Arc::new(Keys::open(Directory::new(&config.pki_dir), policy)?);
@@ -114,8 +116,10 @@ impl Master {
         let pillars = Arc::new(Pillars::new(roots, visible(&config.options), config.pillar_opts, threads));
         let tree = Roots::new(config.file_roots.clone()).serving(config.served.clone());
         let files = Arc::new(FileServer::new(Arc::new(tree)));
+        let renewal = Arc::new(Renewal::new(own.clone(), minions.clone(), stream.clone(), clock));
         let parts = Arc::new(Parts {
             master_keys: own,
+            renewal: renewal.clone(),
             keys: keys.clone(),
             minions: minions.clone(),
             jobs: jobs.clone(),
@@ -150,7 +154,7 @@ impl Master {
         let health = Health { drops, endpoints: endpoints.meters };
         let options = visible(&config.options);
         let runners = Semaphore::new(RUNNERS);
-        let api = Arc::new(Api { desk, acl, audit, keys, minions, store, files, runners, health, options });
+        let api = Arc::new(Api { desk, acl, audit, keys, renewal, minions, store, files, runners, health, options });
         Ok(Self { parts, api, socket, listener: endpoints.listener, addresses: None })
     }
 

@@ -115,8 +115,9 @@ impl Minions {
     }
 
     /// Refuses a second daemon with the same key: `Some` says where the older one is, which just answered a probe.
-    pub async fn older_answers(&self, id: &MinionId, role: Role) -> Option<String> {
-        let older = self.lock().map(role).get(id).cloned()?;
+    /// One with a key that was replaced since is no second daemon: it will be cut.
+    pub async fn older_answers(&self, id: &MinionId, role: Role, key: &PublicKey) -> Option<String> {
+        let older = self.lock().map(role).get(id).filter(|older| older.key == *key).cloned()?;
         if older.answers(PROBE_WAIT).await { Some(older.peer.clone()) } else { None }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use fleet_common::call::READ_ONLY;
 use fleet_common::channel::ChannelError;
 use fleet_common::channel::publish::Sealer;
+use fleet_common::crypto::keys::MasterKeys;
 use fleet_common::exit::Exit;
 use fleet_common::fault;
 use fleet_common::ids::{FunctionName, Jid, MinionId};
@@ -131,6 +132,11 @@ impl Stream {
     /// Uses the next group key.
     pub fn switch(&self) {
         self.lock().switch();
+    }
+
+    /// Signs with the key the master has now.
+    pub fn renew(&self, keys: &MasterKeys) {
+        self.lock().renew(keys);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Sealer> {

@@ -10,7 +10,7 @@ use fleet_common::channel::request::{ClientConfig, open};
 use fleet_common::crypto::keys::Identity;
 use fleet_common::crypto::trust::Trust;
 use fleet_common::diag::{Diagnostic, Kind};
-use fleet_common::proto::request::{KeyState, Role};
+use fleet_common::proto::request::{Enrolment, KeyState, Role};
 use fleet_common::proto::worker::{Answer, Ask, Start};
 use fleet_common::transport::Connector;
 use fleet_common::value::{Map, Value};
@@ -65,6 +65,8 @@ pub fn through_session(config: &Config, functions: Arc<Functions>) -> Result<Act
         id: config.id.clone(),
         role: Role::Call,
         trust: Trust::new(config.pki_dir.join("minion_master.pub"), config.master_finger),
+        // A call is no way in for a key.
+        enrolment: Enrolment::default(),
         grains_hash: service.known.grains_hash(),
     };
     let connector = connector(config)?;

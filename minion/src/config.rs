@@ -7,7 +7,9 @@ use fleet_common::config::Settings;
 use fleet_common::crypto::fingerprint::Fingerprint;
 use fleet_common::diag::Diagnostic;
 use fleet_common::ids::MinionId;
+use fleet_common::join::{BadJoin, Join};
 use fleet_common::rules::CallRules;
+use fleet_common::secret::Secret;
 use fleet_common::transport::Address;
 use fleet_common::value::{Map, Value};
 
@@ -32,6 +34,10 @@ pub struct Config {
     pub publish: Address,
     /// `master_finger`.
     pub master_finger: Option<Fingerprint>,
+    /// A one-time token (`enrolment_token`, or part of `join`).
+    pub token: Option<Secret<String>>,
+    /// `autosign_grains`: names of grains that are told before the key is accepted.
+    pub autosign_grains: Vec<String>,
     /// `grains:` of the configuration.
     pub grains: Option<Map>,
     /// The configured master, as the grain shows it.
@@ -72,9 +78,15 @@ impl Config {
     /// Takes the settings; keys that are not set have the reference's defaults.
     pub fn take(settings: &mut Settings, config_dir: &Path) -> Result<Self, Diagnostic> {
         let base = Masterless::load(settings, config_dir)?;
-        let host = master(settings)?;
-        let request = Address { host: host.clone(), port: settings.or("master_port", 4506)? };
-        let publish = Address { host, port: settings.or("publish_port", 4505)? };
+        let join = join(settings)?;
+        let host = match &join {
+            Some(join) if settings.get::<Value>("master")?.is_none() => join.host.clone(),
+            _ => master(settings)?,
+        };
+        let (ret_port, publish_port) = join.as_ref().map_or((4506, 4505), |join| (join.ret_port, join.publish_port));
+        let request = Address { host: host.clone(), port: settings.or("master_port", ret_port)? };
+        let publish = Address { host, port: settings.or("publish_port", publish_port)? };
+        let token = settings.get::<String>("enrolment_token")?.or(join.as_ref().and_then(|join| join.token.clone()));
         let millis = |settings: &mut Settings, key, default: u64| -> Result<Duration, Diagnostic> {
             Ok(Duration::from_millis(settings.or(key, default)?))
         };
@@ -94,7 +106,9 @@ impl Config {
             sock_dir: settings.path("sock_dir", "/var/run/salt/minion")?,
             request,
             publish,
-            master_finger: finger(settings)?,
+            master_finger: finger(settings)?.or(join.map(|join| join.finger)),
+            token: token.map(Secret::new),
+            autosign_grains: settings.or("autosign_grains", Vec::new())?,
             grains: base.grains,
             master: base.master,
             opts,
@@ -137,6 +151,14 @@ fn allowed(settings: &mut Settings) -> Result<Option<CallRules>, Diagnostic> {
     let Some(written) = settings.get::<Value>("minion_acl")? else { return Ok(None) };
     let example = "- test.*\n- cmd.run:\n    args: [uptime]";
     CallRules::parse(&written).map(Some).map_err(|why| settings.fault("minion_acl", why, example))
+}
+
+/// The string that the master printed.
+fn join(settings: &mut Settings) -> Result<Option<Join>, Diagnostic> {
+    let Some(text) = settings.get::<String>("join")? else { return Ok(None) };
+    text.parse().map(Some).map_err(|why: BadJoin| {
+        settings.fault("join", why.to_string(), "copy what 'keyctl --gen-token' prints on the master")
+    })
 }
 
 fn finger(settings: &mut Settings) -> Result<Option<Fingerprint>, Diagnostic> {

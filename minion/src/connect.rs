@@ -1,5 +1,6 @@
 //! Finding the master and staying with it: request socket, session, publications, beats, and again from the start.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,9 @@ use fleet_common::channel::request::{Client, ClientConfig, open};
 use fleet_common::channel::{ChannelError, SessionEnd};
 use fleet_common::crypto::keys::Identity;
 use fleet_common::crypto::trust::Trust;
-use fleet_common::proto::request::{KeyState, Push, Reply, Request, Role, Welcome};
+use fleet_common::diag::Diagnostic;
+use fleet_common::proto::request::{Enrolment, KeyState, Push, Reply, Request, Role, Welcome};
+use fleet_common::secret::Secret;
 use fleet_common::transport::backoff::Backoff;
 use fleet_common::transport::{Connector, Link, TransportError};
 use tokio::task::JoinSet;
@@ -37,6 +40,10 @@ const MISSED_BEATS: u32 = 3;
 pub struct Settings {
     /// Its keys.
     pub identity: Arc<Identity>,
+    /// Where they lie; `None` when they live in memory only.
+    pub pki_dir: Option<PathBuf>,
+    /// What speaks for its key until the master knows it: a token, and the names of grains.
+    pub enrolment: (Option<Secret<String>>, Vec<String>),
     /// Which master it believes.
     pub trust: Trust,
     /// Bound of the first wait between attempts.
@@ -72,6 +79,8 @@ enum Lost {
     Channel(#[from] ChannelError),
     #[error(transparent)]
     Ended(#[from] SessionEnd),
+    #[error("{0}")]
+    Keys(#[from] Box<Diagnostic>),
     #[error("the publish socket was closed")]
     Publications,
     #[error("three beats of the master are missing")]
@@ -146,11 +155,17 @@ fn tell(settings: &Settings, lost: &Lost, said: &mut String) {
 /// A session of an accepted key with its publications.
 async fn connect(settings: &Settings, around: &Surroundings) -> Result<(Client, Box<Welcome>, Link), Lost> {
     let link = around.connector.request().await?;
+    let identity = match &settings.pki_dir {
+        // Read anew: it may have been replaced.
+        Some(directory) => Arc::new(Identity::load_or_create(directory).map_err(Box::new)?),
+        None => settings.identity.clone(),
+    };
     let config = ClientConfig {
-        identity: settings.identity.clone(),
+        identity,
         id: around.known.id().clone(),
         role: Role::Minion,
         trust: settings.trust.clone(),
+        enrolment: enrolment(settings, &around.known),
         grains_hash: around.known.grains_hash(),
     };
     let (welcome, client) = open(link, &config).await?;
@@ -162,6 +177,14 @@ async fn connect(settings: &Settings, around: &Surroundings) -> Result<(Client, 
     // The master is known by its session; what comes here is verified frame by frame.
     publications.tx.trust();
     Ok((client, Box::new(welcome), publications))
+}
+
+/// What speaks for the minion's key.
+pub(crate) fn enrolment(settings: &Settings, known: &Known) -> Enrolment {
+    let (token, names) = &settings.enrolment;
+    let grains = known.grains();
+    let told = names.iter().filter_map(|name| Some((name.as_str(), grains.get(name.as_str())?.clone()))).collect();
+    Enrolment { token: token.as_ref().map(|token| token.expose().clone()), grains: told }
 }
 
 /// One session while it lasts.
@@ -258,6 +281,10 @@ impl<'a> Session<'a> {
         match push {
             Some(Push::Keys(keys)) => listener.add_keys(keys),
             Some(Push::Probe {}) => self.beat(),
+            Some(Push::Renewed { proof }) => match self.client.renewed(&proof) {
+                Ok(signer) => listener.expect_signer(signer),
+                Err(error) => tracing::error!(%error, "the master's new keys are not believed"),
+            },
             Some(Push::Goodbye { reason }) => return Some(Lost::Ended(SessionEnd::Goodbye { reason })),
             None => return Some(Lost::Ended(self.client.closed().await)),
         }

@@ -126,6 +126,8 @@ impl Minion {
         let jobs = Arc::new(Jobs::new(settings, around));
         let connect = connect::Settings {
             identity,
+            pki_dir: Some(config.pki_dir.clone()),
+            enrolment: (config.token.clone(), config.autosign_grains.clone()),
             trust,
             first_wait: config.first_wait,
             most_wait: config.most_wait,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fleet_common::channel::publish::{Dropped, Opener};
+use fleet_common::crypto::keys::PublicKey;
 use fleet_common::proto::job::{Job, Publication};
 use fleet_common::proto::request::StreamKeys;
 use fleet_common::target::Matcher;
@@ -79,6 +80,11 @@ impl Listener {
     /// Learns the keys of a rotation.
     pub fn add_keys(&mut self, keys: StreamKeys) {
         self.opener.add_keys(keys);
+    }
+
+    /// Learns which key will sign publications.
+    pub fn expect_signer(&mut self, key: PublicKey) {
+        self.opener.expect_signer(key);
     }
 
     /// The newest counter heard of.

@@ -18,7 +18,8 @@ use crate::grains::{self, GrainSources};
 use crate::registry;
 
 /// Keys of a configuration that no function or template sees.
-const SECRET_KEYS: &[&str] = &["master_sign_key_pass", "signing_key_pass", "key_pass", "password"];
+const SECRET_KEYS: &[&str] =
+    &["master_sign_key_pass", "signing_key_pass", "key_pass", "password", "join", "enrolment_token"];
 
 /// What a masterless minion is made from.
 #[derive(Debug, Clone)]

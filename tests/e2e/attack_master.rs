@@ -261,6 +261,7 @@ async fn flood(ports: Ports, dir: std::path::PathBuf, count: usize) {
             id: format!("{number:03}-{}", "x".repeat(if number < 50 { 251 } else { 10 })).parse::<MinionId>().unwrap(),
             role: Role::Minion,
             trust: Trust::new(dir.join(format!("{number}.pub")), None),
+            enrolment: Default::default(),
             grains_hash: [0; 32],
         };
         let connector = connector.clone();

@@ -106,6 +106,7 @@ async fn session(fleet: &Fleet, id: &str) -> (Client, tempfile::TempDir) {
         id: id.parse().unwrap(),
         role: Role::Call,
         trust: Trust::new(dir.path().join("master.pub"), None),
+        enrolment: Default::default(),
         grains_hash: [0; 32],
     };
     let (welcome, client) = open(connector.request().await.unwrap(), &config).await.unwrap();

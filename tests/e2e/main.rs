@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod network;
 mod restart;
+mod rotation;
 mod runners;
 mod system_states;
 mod targets;

@@ -108,6 +108,7 @@ async fn live(
         id: who.id.clone(),
         role: Role::Minion,
         trust: trust.clone(),
+        enrolment: Default::default(),
         grains_hash: [1; 32],
     };
     let (welcome, client) = open(connector.request().await.ok()?, &config).await.ok()?;
@@ -131,6 +132,7 @@ async fn live(
             push = pushes.recv() => match push? {
                 Push::Probe {} => drop(client.call(Request::Beat { running: Vec::new(), queued: Vec::new() }).await),
                 Push::Keys(keys) => opener.add_keys(keys),
+                Push::Renewed { proof } => opener.expect_signer(client.renewed(&proof).ok()?),
                 Push::Goodbye { .. } => return None,
             },
             frame = frames.rx.recv() => {

@@ -11,8 +11,11 @@ use tokio::time::timeout;
 use super::request::{CALL_TIMEOUT, ClientConfig, HANDSHAKE_TIMEOUT, MAX_OPEN};
 use super::session::{Reader, Session, checked, receive};
 use super::{ChannelError, Fault, SessionEnd};
+use crate::crypto::certificate::MasterProof;
 use crate::crypto::handshake::{HandshakeError, Initiator};
 use crate::crypto::keys::PublicKey;
+use crate::crypto::trust::{Believed, Trust};
+use crate::proto::decode::{Limits, decode};
 use crate::proto::request::{KeyState, Message, Push, Reply, Request, Role, Welcome};
 use crate::transport::Link;
 
@@ -30,6 +33,7 @@ struct Handle {
     pushes: Mutex<Option<mpsc::Receiver<Push>>>,
     publication: PublicKey,
     root: PublicKey,
+    trust: Trust,
 }
 
 struct Calls {
@@ -57,12 +61,16 @@ struct Waiting {
 /// The root is pinned when none was and the master has proved it and answered. Unless the welcome says accepted, the
 /// session is over: every call fails with [`SessionEnd::Unaccepted`].
 pub async fn open(mut link: Link, config: &ClientConfig) -> Result<(Welcome, Client), ChannelError> {
-    let (mut initiator, first) = Initiator::start(&config.identity);
+    let (initiator, first) = Initiator::start(&config.identity);
+    let mut initiator = initiator.enrolling(&config.enrolment);
     send(&link, first).await?;
     let second = receive(&mut link, HANDSHAKE_TIMEOUT).await?;
     let (proof, certificate) = initiator.read(&second, now())?;
     // Nothing of this minion is told to a master it does not believe.
     let believed = config.trust.check(&proof).map_err(HandshakeError::from)?;
+    if believed != Believed::FirstContact {
+        config.trust.accept_serial(certificate.serial).map_err(HandshakeError::from)?;
+    }
     let (third, sealer, opener) = initiator.finish(&config.id, config.role, &config.grains_hash);
     // Before the last word: the master's first may be large and come at once.
     link.tx.trust();
@@ -77,6 +85,7 @@ pub async fn open(mut link: Link, config: &ClientConfig) -> Result<(Welcome, Cli
         Err(_) => return Err(ChannelError::Timeout { seconds: HANDSHAKE_TIMEOUT.as_secs_f64() }),
     };
     config.trust.remember(&proof, believed).map_err(HandshakeError::from)?;
+    config.trust.accept_serial(certificate.serial).map_err(HandshakeError::from)?;
 
     let session = Session::start(tx, sealer);
     if welcome.state != KeyState::Accepted {
@@ -86,12 +95,29 @@ pub async fn open(mut link: Link, config: &ClientConfig) -> Result<(Welcome, Cli
     let calls =
         Arc::new(Calls { session: session.clone(), slots: Arc::new(Semaphore::new(MAX_OPEN)), open: Mutex::default() });
     tokio::spawn(read(calls.clone(), reader, pushes, config.role));
-    let handle =
-        Handle { calls, pushes: Mutex::new(Some(receiver)), publication: certificate.publication, root: proof.root };
+    let handle = Handle {
+        calls,
+        pushes: Mutex::new(Some(receiver)),
+        publication: certificate.publication,
+        root: proof.root,
+        trust: config.trust.clone(),
+    };
     Ok((welcome, Client { handle: Arc::new(handle) }))
 }
 
 impl Client {
+    /// Takes what the master told of its replaced keys, under the same rules as in a handshake; gives the key that
+    /// will sign publications.
+    pub fn renewed(&self, proof: &[u8]) -> Result<PublicKey, HandshakeError> {
+        let proof: MasterProof = decode(proof, Limits::UNKNOWN_PEER).map_err(|_| HandshakeError::Malformed)?;
+        let certificate = proof.renewed(now())?;
+        let trust = &self.handle.trust;
+        let believed = trust.check(&proof)?;
+        trust.accept_serial(certificate.serial)?;
+        trust.remember(&proof, believed)?;
+        Ok(certificate.publication)
+    }
+
     /// Asks and waits for the answer, at most [`CALL_TIMEOUT`].
     pub async fn call(&self, request: Request) -> Result<Reply, ChannelError> {
         self.call_within(request, CALL_TIMEOUT).await

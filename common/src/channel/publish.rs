@@ -57,7 +57,7 @@ impl Sealer {
     /// A new epoch with a new group key. `stream` names the publishing master.
     pub fn new(keys: &MasterKeys, stream: u64) -> Self {
         Self {
-            signer: keys.publication_key().clone(),
+            signer: keys.publication_key(),
             stream,
             epoch: rand::random(),
             counter: 0,
@@ -88,6 +88,11 @@ impl Sealer {
     /// second later. A rotation that is under way already is finished first.
     pub fn rotate(&mut self) -> StreamKeys {
         self.rotate_at(Instant::now())
+    }
+
+    /// Signs with the key the master has now: all sessions were told of it.
+    pub fn renew(&mut self, keys: &MasterKeys) {
+        self.signer = keys.publication_key();
     }
 
     /// All sessions have the next key: it is used from now on.
@@ -193,6 +198,8 @@ pub enum Dropped {
 /// Opens publications of one stream and epoch, strictly in order: each counter must be above the one before.
 pub struct Opener {
     signer: PublicKey,
+    /// Signs in the place of `signer` from some frame on.
+    successor: Option<PublicKey>,
     stream: u64,
     epoch: u64,
     counter: u64,
@@ -212,6 +219,7 @@ impl Opener {
     pub fn new(publication_key: PublicKey, keys: StreamKeys) -> Self {
         let mut opener = Self {
             signer: publication_key,
+            successor: None,
             stream: keys.stream,
             epoch: keys.epoch,
             counter: keys.counter,
@@ -225,6 +233,11 @@ impl Opener {
     /// Opens one frame. Nothing that is not authentic changes anything but the count of what was dropped.
     pub fn open(&mut self, frame: &[u8]) -> Result<Opened, Dropped> {
         self.open_at(frame, Instant::now())
+    }
+
+    /// The master told that another key will sign. Frames of the old one are opened until the first of the new one.
+    pub fn expect_signer(&mut self, successor: PublicKey) {
+        self.successor = Some(successor).filter(|key| *key != self.signer);
     }
 
     /// Learns the keys of a rotation, or those of a new session with the same master. The old key opens frames for
@@ -302,10 +315,14 @@ impl Opener {
         if known.retires.is_some_and(|when| when <= now) {
             return Err(Dropped::Retired);
         }
-        if !frame.is_signed_by(&self.signer) {
+        let renewed = self.successor.filter(|key| frame.is_signed_by(key));
+        if renewed.is_none() && !frame.is_signed_by(&self.signer) {
             return Err(Dropped::Signature);
         }
         let content = frame.open(&known.key).ok_or(Dropped::Sealed)?;
+        if let Some(key) = renewed {
+            (self.signer, self.successor) = (key, None);
+        }
         // From here on the frame is the master's.
         let missed = header.counter - self.counter - 1;
         self.counter = header.counter;
@@ -417,6 +434,20 @@ mod tests {
         assert!(removed.open_at(&frame, at(1001)).is_err());
         assert_eq!(opener.open_at(&late, at(6011)), Err(Dropped::Retired));
         assert_eq!(opener.open_at(&frame, at(6011)).unwrap().missed, 1);
+    }
+
+    #[test]
+    fn a_replaced_signer_shuts_the_old_one_out() {
+        let (mut sealer, mut opener) = setup();
+        let new = MasterKeys::generate();
+        let mut stolen = Sealer { signer: sealer.signer.clone(), ..Sealer::new(&new, 1) };
+        (stolen.epoch, stolen.counter) = (sealer.epoch, 1000);
+        stolen.current.key = GroupKey::new(&sealer.keys().key).unwrap();
+        opener.expect_signer(new.publication());
+        opener.open(&sealer.seal(&BEAT).unwrap()).unwrap();
+        sealer.renew(&new);
+        opener.open(&sealer.seal(&BEAT).unwrap()).unwrap();
+        assert_eq!(opener.open(&stolen.seal(&BEAT).unwrap()), Err(Dropped::Signature));
     }
 
     #[test]

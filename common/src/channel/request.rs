@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::crypto::keys::Identity;
 use crate::crypto::trust::Trust;
 use crate::ids::MinionId;
-use crate::proto::request::Role;
+use crate::proto::request::{Enrolment, Role};
 
 pub use super::client::{Client, open};
 pub use super::server::{Incoming, ServerReceiver, ServerSender, accept};
@@ -29,6 +29,8 @@ pub struct ClientConfig {
     pub role: Role,
     /// Which master it believes.
     pub trust: Trust,
+    /// What speaks for its key until it is known.
+    pub enrolment: Enrolment,
     /// Digest of its grains; the master asks for them when it knows others.
     pub grains_hash: [u8; 32],
 }

@@ -15,7 +15,7 @@ use crate::crypto::handshake::{HandshakeError, Responder};
 use crate::crypto::keys::{MasterKeys, PublicKey};
 use crate::crypto::session::{RecordOpener, RecordSealer};
 use crate::ids::MinionId;
-use crate::proto::request::{KeyState, Message, Push, Reply, Request, Role, Welcome};
+use crate::proto::request::{Enrolment, KeyState, Message, Push, Reply, Request, Role, Welcome};
 use crate::transport::{Link, Peer};
 
 /// Once the open requests of one minion weigh more than this on the wire, no further one is read: decoded they may
@@ -36,6 +36,10 @@ pub struct Incoming {
     pub role: Role,
     /// Digest of its grains.
     pub grains_hash: [u8; 32],
+    /// What speaks for a key that is not known yet.
+    pub enrolment: Enrolment,
+    /// Its keys before, newest first: each has signed for the next.
+    pub predecessors: Vec<PublicKey>,
     link: Link,
     sealer: RecordSealer,
     opener: RecordOpener,
@@ -62,6 +66,8 @@ pub async fn accept(mut link: Link, keys: &MasterKeys) -> Result<Incoming, Chann
         key: who.key,
         role: who.role,
         grains_hash: who.grains_hash,
+        enrolment: who.enrolment,
+        predecessors: who.predecessors,
         link,
         sealer,
         opener,

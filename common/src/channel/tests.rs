@@ -86,6 +86,7 @@ impl World {
             id: "web1".parse().unwrap(),
             role: Role::Minion,
             trust: Trust::new(dir.path().join("pki/minion_master.pub"), None),
+            enrolment: Default::default(),
             grains_hash: [3; 32],
         };
         Self { dir, keys: Arc::new(MasterKeys::generate()), config }
@@ -188,7 +189,8 @@ async fn the_first_master_is_pinned_and_another_is_refused_by_name() {
         panic!("{minion:?}")
     };
     let text = why.to_string();
-    for part in [first.fingerprint().to_string(), world.keys.root().fingerprint().to_string(), "remove".into()] {
+    for part in [first.fingerprint().to_string(), world.keys.root().fingerprint().to_string(), "--replace-root".into()]
+    {
         assert!(text.contains(&part), "{text}");
     }
     assert!(master.is_err(), "the minion said nothing of itself");

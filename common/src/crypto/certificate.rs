@@ -14,6 +14,7 @@ use crate::proto::decode::{Limits, decode, encode};
 const MASTER: &[u8] = b"saltmaster/1\0";
 const SUCCESSION: &[u8] = b"saltroot/1\0";
 const MINION: &[u8] = b"saltminion/1\0";
+const MINION_SUCCESSION: &[u8] = b"saltminionkey/1\0";
 /// Version of all statements.
 const VERSION: u8 = 1;
 /// Most successions between the root a minion knows and the one it is shown.
@@ -76,7 +77,8 @@ pub struct MasterCertificate {
     noise: ByteArray<32>,
     /// The key that signs publications.
     pub publication: PublicKey,
-    /// Goes up with every certificate: the time it was made at, milliseconds since 1970.
+    /// Goes up whenever the online keys are replaced (the time of that, milliseconds since 1970): a minion that has
+    /// seen a higher one does not believe keys that were replaced.
     pub serial: u64,
     /// End of its time, milliseconds since 1970.
     pub not_after: u64,
@@ -123,12 +125,18 @@ impl MasterProof {
     /// The certificate, if the root signed it for the Noise key `noise` and its time is not over. Says nothing of
     /// whether the root is to be trusted. `now` in milliseconds since 1970.
     pub fn verify(&self, noise: &[u8], now: u64) -> Result<MasterCertificate, CertificateError> {
+        let body = self.renewed(now)?;
+        if body.noise.as_slice() != noise {
+            return Err(CertificateError::OtherKey);
+        }
+        Ok(body)
+    }
+
+    /// As [`MasterProof::verify`] for keys that will be used later: told inside a session, whose keys are others.
+    pub fn renewed(&self, now: u64) -> Result<MasterCertificate, CertificateError> {
         let body: MasterCertificate = self.certificate.open(MASTER, &self.root)?;
         if body.version != VERSION {
             return Err(CertificateError::Version(body.version));
-        }
-        if body.noise.as_slice() != noise {
-            return Err(CertificateError::OtherKey);
         }
         if body.not_after <= now {
             return Err(CertificateError::Expired { not_after: body.not_after, now });
@@ -138,17 +146,17 @@ impl MasterProof {
 
     /// The roots before this one, newest first, each of which signed the next.
     pub fn predecessors(&self) -> Result<Vec<PublicKey>, CertificateError> {
-        walk(&self.root, &self.chain)
+        walk(SUCCESSION, &self.root, &self.chain)
     }
 
     /// True when `chain` leads to `root`.
     pub(super) fn leads_to(root: &PublicKey, chain: &[Signed]) -> bool {
-        walk(root, chain).is_ok()
+        walk(SUCCESSION, root, chain).is_ok()
     }
 }
 
-/// The roots before `root`, newest first.
-fn walk(root: &PublicKey, chain: &[Signed]) -> Result<Vec<PublicKey>, CertificateError> {
+/// The keys before `root`, newest first.
+fn walk(context: &[u8], root: &PublicKey, chain: &[Signed]) -> Result<Vec<PublicKey>, CertificateError> {
     if chain.len() > MAX_CHAIN {
         return Err(CertificateError::Chain);
     }
@@ -157,7 +165,7 @@ fn walk(root: &PublicKey, chain: &[Signed]) -> Result<Vec<PublicKey>, Certificat
     for signed in chain.iter().rev() {
         // Who signed is read from the statement and proved by the signature over it.
         let claim: Succession = decode(&signed.body, Limits::UNKNOWN_PEER).map_err(|_| CertificateError::Malformed)?;
-        let step: Succession = signed.open(SUCCESSION, &claim.from)?;
+        let step: Succession = signed.open(context, &claim.from)?;
         if step.version != VERSION || step.to != next {
             return Err(CertificateError::Chain);
         }
@@ -170,6 +178,16 @@ fn walk(root: &PublicKey, chain: &[Signed]) -> Result<Vec<PublicKey>, Certificat
 /// `from`'s word that `to` follows it as the root.
 pub(super) fn succeed(from: &SigningKey, to: PublicKey) -> Signed {
     Signed::new(SUCCESSION, from, &Succession { version: VERSION, from: from.public(), to })
+}
+
+/// A minion's old key's word that `to` follows it.
+pub(super) fn succeed_minion(from: &SigningKey, to: PublicKey) -> Signed {
+    Signed::new(MINION_SUCCESSION, from, &Succession { version: VERSION, from: from.public(), to })
+}
+
+/// A minion's keys before `key`, newest first, each of which signed the next; none when the chain does not hold.
+pub(super) fn minion_predecessors(key: &PublicKey, chain: &[Signed]) -> Vec<PublicKey> {
+    walk(MINION_SUCCESSION, key, chain).unwrap_or_default()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -241,6 +259,19 @@ mod tests {
         forged.signature[0] ^= 1;
         assert_eq!(proof(&roots[2], &[first.clone(), forged]).predecessors(), Err(CertificateError::Signature));
         assert_eq!(proof(&roots[2], &vec![first; 9]).predecessors(), Err(CertificateError::Chain));
+    }
+
+    #[test]
+    fn a_minions_keys_follow_each_other_and_no_root_signs_for_them() {
+        let keys: Vec<SigningKey> = (0..3).map(|_| SigningKey::generate()).collect();
+        let chain = [succeed_minion(&keys[0], keys[1].public()), succeed_minion(&keys[1], keys[2].public())];
+        assert_eq!(minion_predecessors(&keys[2].public(), &chain), [keys[1].public(), keys[0].public()]);
+        assert!(minion_predecessors(&SigningKey::generate().public(), &chain).is_empty());
+        let roots = [succeed(&keys[0], keys[1].public())];
+        assert!(minion_predecessors(&keys[1].public(), &roots).is_empty(), "a statement of another kind");
+        let mut forged = chain.clone();
+        forged[1].signature[0] ^= 1;
+        assert!(minion_predecessors(&keys[2].public(), &forged).is_empty());
     }
 
     #[test]

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 use snow::{Builder, HandshakeState};
 
-use super::certificate::{CertificateError, MasterCertificate, MasterProof, Signed, check_minion, vouch};
+use super::certificate::{
+    CertificateError, MasterCertificate, MasterProof, Signed, check_minion, minion_predecessors, vouch,
+};
 use super::keys::{Identity, MasterKeys, PublicKey};
 use super::resolver::Resolver;
 use super::session::{RecordOpener, RecordSealer, halves};
@@ -16,7 +18,7 @@ use super::trust::TrustError;
 use crate::ids::MinionId;
 use crate::proto::PROTOCOL_VERSION;
 use crate::proto::decode::{Limits, decode, encode};
-use crate::proto::request::Role;
+use crate::proto::request::{Enrolment, Role};
 
 const PATTERN: &str = "Noise_XX_25519_AESGCM_SHA256";
 const MAGIC: &[u8; 4] = b"salt";
@@ -54,6 +56,11 @@ struct Hello {
     certificate: Signed,
     role: Role,
     grains_hash: ByteArray<32>,
+    #[serde(default)]
+    enrolment: Enrolment,
+    /// Successions that led to `key`, oldest first.
+    #[serde(default)]
+    successions: Vec<Signed>,
 }
 
 /// What a master knows of a minion after the handshake. Possession of the key is proved; whether the key may bear
@@ -68,12 +75,17 @@ pub struct Introduced {
     pub role: Role,
     /// Digest of its grains.
     pub grains_hash: [u8; 32],
+    /// What speaks for a key that is not known yet.
+    pub enrolment: Enrolment,
+    /// Its identities before, newest first: each has signed for the next.
+    pub predecessors: Vec<PublicKey>,
 }
 
 /// A minion in the middle of a handshake.
 pub struct Initiator<'a> {
     identity: &'a Identity,
     noise: HandshakeState,
+    enrolment: Enrolment,
 }
 
 /// A master in the middle of a handshake.
@@ -88,7 +100,18 @@ impl<'a> Initiator<'a> {
             .build_initiator()
             .expect("the parameters of the pattern are complete");
         let message = write(&mut noise, true, &[]);
-        (Self { identity, noise }, message)
+        (Self { identity, noise, enrolment: Enrolment::default() }, message)
+    }
+
+    /// Adds what speaks for a key that the master does not know yet; what is too long is left out.
+    #[must_use]
+    pub fn enrolling(mut self, enrolment: &Enrolment) -> Self {
+        let (token, grains) = Enrolment::MOST;
+        self.enrolment.token = enrolment.token.clone().filter(|text| text.len() <= token);
+        if encode(&enrolment.grains).len() <= grains {
+            self.enrolment.grains = enrolment.grains.clone();
+        }
+        self
     }
 
     /// Reads the second message: what the master shows, checked in itself. Whether to believe its root is
@@ -114,6 +137,8 @@ impl<'a> Initiator<'a> {
             certificate: vouch(self.identity),
             role,
             grains_hash: ByteArray::new(*grains_hash),
+            enrolment: self.enrolment,
+            successions: self.identity.successions().to_vec(),
         };
         let message = write(&mut self.noise, false, &encode(&hello));
         let (sealer, opener) = halves(self.noise);
@@ -124,14 +149,15 @@ impl<'a> Initiator<'a> {
 impl Responder {
     /// Reads the first message and answers it with the second. `now` in milliseconds since 1970.
     pub fn answer(keys: &MasterKeys, message: &[u8], now: u64) -> Result<(Self, Vec<u8>), HandshakeError> {
-        let mut noise = builder(keys.noise().private().expose())
+        let held = keys.held();
+        let mut noise = builder(held.noise().private().expose())
             .build_responder()
             .expect("the parameters of the pattern are complete");
         let payload = read(&mut noise, strip(message)?)?;
         if !payload.is_empty() {
             return Err(HandshakeError::Malformed);
         }
-        let message = write(&mut noise, true, &encode(&*keys.proof(now)));
+        let message = write(&mut noise, true, &encode(&*held.proof(now)));
         Ok((Self { noise }, message))
     }
 
@@ -148,7 +174,9 @@ impl Responder {
         check_minion(&hello.certificate, &hello.key, noise)?;
         let (sealer, opener) = halves(self.noise);
         let grains_hash = hello.grains_hash.into_array();
-        Ok((Introduced { id: hello.id, key: hello.key, role: hello.role, grains_hash }, sealer, opener))
+        let predecessors = minion_predecessors(&hello.key, &hello.successions);
+        let Hello { id, key, role, enrolment, .. } = hello;
+        Ok((Introduced { id, key, role, grains_hash, enrolment, predecessors }, sealer, opener))
     }
 }
 
@@ -223,10 +251,42 @@ mod tests {
         let (third, mut sealer, _) = introduce(initiator, &id);
         assert!(third.len() < 1024 && second.len() < 1024);
         let (who, _, mut opener) = responder.finish(&third).unwrap();
-        let expected = Introduced { id, key: identity.public(), role: Role::Minion, grains_hash: [9; 32] };
+        let expected = Introduced {
+            id,
+            key: identity.public(),
+            role: Role::Minion,
+            grains_hash: [9; 32],
+            enrolment: Enrolment::default(),
+            predecessors: Vec::new(),
+        };
         assert_eq!(who, expected);
         let record = sealer.seal(b"hello ", b"master").unwrap();
         assert_eq!(opener.open(&record).unwrap(), b"hello master");
+    }
+
+    #[test]
+    fn a_rotated_key_shows_its_predecessors_and_everything_at_its_longest_fits() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Identity::load_or_create(dir.path()).unwrap().public();
+        let mut last = first;
+        for _ in 0..6 {
+            let (old, new) = Identity::rotate(dir.path()).unwrap();
+            assert_eq!(old, last);
+            last = new;
+        }
+        let (keys, identity) = (MasterKeys::generate(), Identity::load_or_create(dir.path()).unwrap());
+        let id: MinionId = "x".repeat(255).parse().unwrap();
+        let (initiator, first_message) = Initiator::start(&identity);
+        let grains = [("serialnumber", "x".repeat(1000))].into_iter().collect();
+        let enrolment = Enrolment { token: Some("t".repeat(128)), grains };
+        let mut initiator = initiator.enrolling(&enrolment);
+        let (responder, second) = Responder::answer(&keys, &first_message, 0).unwrap();
+        initiator.read(&second, 0).unwrap();
+        let who = responder.finish(&introduce(initiator, &id).0).unwrap().0;
+        assert_eq!((who.key, who.predecessors.len()), (last, 4));
+        assert!(!who.predecessors.contains(&first) && !who.predecessors.contains(&last));
+        assert_eq!(who.enrolment, enrolment);
+        assert!(!format!("{who:?}").contains("ttt"), "a token is a secret");
     }
 
     #[test]
@@ -331,7 +391,7 @@ mod tests {
         let (real, fake) = (MasterKeys::generate(), MasterKeys::generate());
         let (identity, _) = minion();
         let (mut initiator, first) = Initiator::start(&identity);
-        let mut noise = builder(fake.noise().private().expose()).build_responder().unwrap();
+        let mut noise = builder(fake.held().noise().private().expose()).build_responder().unwrap();
         read(&mut noise, strip(&first).unwrap()).unwrap();
         // A thief who has seen a certificate shows it with a key of his own.
         let second = write(&mut noise, true, &encode(&*real.proof(0)));
@@ -353,6 +413,8 @@ mod tests {
             certificate: vouch(&victim),
             role: Role::Minion,
             grains_hash: ByteArray::new([0; 32]),
+            enrolment: Enrolment::default(),
+            successions: Vec::new(),
         };
         let third = write(&mut initiator.noise, false, &encode(&hello));
         let refused = responder.finish(&third).map(|(who, ..)| who);

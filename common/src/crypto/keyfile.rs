@@ -6,9 +6,13 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::certificate::Signed;
 use crate::diag::{Diagnostic, Place};
+use crate::proto::decode::{Limits, decode, encode};
 
 /// Mode of a secret.
 pub(super) const SECRET: u32 = 0o600;
@@ -67,6 +71,27 @@ pub(super) fn replace(path: &Path, text: &str, mode: u32) -> Result<(), Diagnost
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Diagnostic> {
     fs::rename(from, to).map_err(|error| failed("replace", to, &error))?;
     sync_directory(to)
+}
+
+/// Removes a key file; one that is not there is as good.
+pub(super) fn remove(path: &Path) -> Result<(), Diagnostic> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// The signed statements in a file, one a line; a line that is none ends them.
+pub(super) fn statements(path: &Path) -> Result<Vec<Signed>, Diagnostic> {
+    let text = read_public(path)?.unwrap_or_default();
+    let parse = |line: &str| decode(&STANDARD.decode(line).ok()?, Limits::UNKNOWN_PEER).ok();
+    Ok(text.lines().map_while(parse).collect())
+}
+
+/// Writes signed statements, one a line.
+pub(super) fn keep_statements(path: &Path, all: &[Signed]) -> Result<(), Diagnostic> {
+    let lines: String = all.iter().map(|signed| STANDARD.encode(encode(signed)) + "\n").collect();
+    replace(path, &lines, PUBLIC)
 }
 
 /// Creates the directory of keys, closed to others. An existing one is left as it is, but refused when anybody may

@@ -8,6 +8,7 @@ use ring::signature::{self, Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+use super::certificate::{Signed, minion_predecessors, succeed_minion};
 use super::fingerprint::Fingerprint;
 use super::pem::{self, Label};
 use super::{PemError, keyfile};
@@ -93,6 +94,17 @@ impl SigningKey {
         load_or_create(path, Label::Private).map(|seed| Self::from_seed(&seed))
     }
 
+    /// A new key in new files `NAME.pem` and `NAME.pub`, for a minion that is prepared elsewhere.
+    pub fn create(directory: &Path, name: &str) -> Result<PublicKey, Diagnostic> {
+        let (path, seed) = (directory.join(format!("{name}.pem")), random_bytes());
+        if !keyfile::create(&path, &pem::encode(Label::Private, &seed), keyfile::SECRET)? {
+            return Err(keyfile::about(&path, "there is a key already").help("choose another name or directory"));
+        }
+        let key = Self::from_seed(&seed);
+        key.public().replace(&directory.join(format!("{name}.pub")))?;
+        Ok(key.public())
+    }
+
     /// The public half.
     pub fn public(&self) -> PublicKey {
         self.public
@@ -103,6 +115,11 @@ impl SigningKey {
         let mut bytes = [0; 64];
         bytes.copy_from_slice(self.pair.sign(message).as_ref());
         bytes
+    }
+
+    /// A new key in the place of what the file holds.
+    pub(super) fn replace(path: &Path) -> Result<(), Diagnostic> {
+        keyfile::replace(path, &pem::encode(Label::Private, &random_bytes()), keyfile::SECRET)
     }
 
     fn from_seed(seed: &[u8; 32]) -> Self {
@@ -137,6 +154,11 @@ impl NoiseKey {
         load_or_create(path, Label::Noise).map(|private| Self::from_private(&private))
     }
 
+    /// A new key in the place of what the file holds.
+    pub(super) fn replace(path: &Path) -> Result<(), Diagnostic> {
+        keyfile::replace(path, &pem::encode(Label::Noise, &random_bytes()), keyfile::SECRET)
+    }
+
     /// The public half.
     pub fn public(&self) -> &[u8; 32] {
         &self.public
@@ -158,7 +180,13 @@ impl NoiseKey {
 pub struct Identity {
     signing: SigningKey,
     noise: NoiseKey,
+    successions: Vec<Signed>,
 }
+
+/// The file with the successions that led to a minion's key, oldest first, one a line.
+const SUCCESSIONS: &str = "minion_successions";
+/// How many of them are kept and shown: a master that was away for more has to accept the key anew.
+const KEPT: usize = 4;
 
 impl Identity {
     /// The identity in a minion's `pki` directory: `minion.pem`, `minion.pub`, `minion_noise.pem`. What is missing is
@@ -168,12 +196,33 @@ impl Identity {
         let signing = SigningKey::load_or_create(&directory.join("minion.pem"))?;
         keep_public(&signing, &directory.join("minion.pub"))?;
         let noise = NoiseKey::load_or_create(&directory.join("minion_noise.pem"))?;
-        Ok(Self { signing, noise })
+        let successions = keyfile::statements(&directory.join(SUCCESSIONS))?;
+        Ok(Self { signing, noise, successions })
+    }
+
+    /// Puts a new key in the place of the old one, which signs for it; returns both, old first. A master that accepts
+    /// the old key accepts the new one at the next session, and the old one no more.
+    pub fn rotate(directory: &Path) -> Result<(PublicKey, PublicKey), Diagnostic> {
+        keyfile::directory(directory)?;
+        let old = SigningKey::load_or_create(&directory.join("minion.pem"))?;
+        let new = SigningKey::load_or_create(&directory.join("minion_next.pem"))?;
+        let path = directory.join(SUCCESSIONS);
+        let mut chain = keyfile::statements(&path)?;
+        // A stop between the word and the key leaves a word that leads nowhere.
+        while !chain.is_empty() && minion_predecessors(&old.public(), &chain).is_empty() {
+            chain.pop();
+        }
+        chain.push(succeed_minion(&old, new.public()));
+        keyfile::keep_statements(&path, &chain[chain.len().saturating_sub(KEPT)..])?;
+        keyfile::rename(&directory.join("minion_next.pem"), &directory.join("minion.pem"))?;
+        keep_public(&new, &directory.join("minion.pub"))?;
+        keyfile::remove(&directory.join("minion_noise.pem"))?;
+        Ok((old.public(), new.public()))
     }
 
     /// An identity that lives in memory only, for tests and simulations.
     pub fn generate() -> Self {
-        Self { signing: SigningKey::generate(), noise: NoiseKey::generate() }
+        Self { signing: SigningKey::generate(), noise: NoiseKey::generate(), successions: Vec::new() }
     }
 
     /// Who it is.
@@ -190,9 +239,18 @@ impl Identity {
         &self.signing
     }
 
+    pub(super) fn successions(&self) -> &[Signed] {
+        &self.successions
+    }
+
     pub(super) fn noise(&self) -> &NoiseKey {
         &self.noise
     }
+}
+
+/// A random text that cannot be guessed: 160 bits as forty hexadecimal digits.
+pub fn random_token() -> String {
+    random_bytes()[..20].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Random bytes for keys.

@@ -341,6 +341,44 @@ pub enum KeyAction {
     Delete,
 }
 
+/// A key of the master itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnKey {
+    /// What minions pin.
+    Root,
+    /// What it certifies: the keys of sessions and of publications.
+    Online,
+}
+
+impl OwnKey {
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Online => "online",
+        }
+    }
+}
+
+/// `POST /keys/own`: replaces a key of the master.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplaceOwn {
+    /// Which one.
+    pub which: OwnKey,
+}
+
+/// What became of the master's keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Fingerprint of the root before.
+    pub before: String,
+    /// Fingerprint of the root now.
+    pub after: String,
+    /// How many minions were connected and know it already.
+    pub told: usize,
+}
+
 /// `POST /runners`: a function of the master itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunnerCall {

@@ -21,6 +21,28 @@ pub enum Role {
     Call,
 }
 
+/// What speaks for a key that the master does not know yet: said in the handshake, to a master that is believed.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Enrolment {
+    /// A one-time token of the master.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// Grains that `autosign_grains` of the minion names, for `autosign_grains_dir` of the master: claims.
+    #[serde(default)]
+    pub grains: Map,
+}
+
+impl Enrolment {
+    /// Most bytes of a token, and of all grains encoded: the message has 4 KiB.
+    pub const MOST: (usize, usize) = (128, 1024);
+}
+
+impl std::fmt::Debug for Enrolment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Enrolment {{ token: {}, .. }}", self.token.is_some())
+    }
+}
+
 /// How the master sees the key of the session's peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -348,6 +370,11 @@ pub enum Push {
     Goodbye {
         /// Why, for the log.
         reason: String,
+    },
+    /// The root or the online keys were replaced: the new ones, signed, encoded. What comes next may be signed by them.
+    Renewed {
+        /// What the handshake would show.
+        proof: ByteBuf,
     },
 }
 

@@ -1,4 +1,4 @@
-//! `GET /keys`, `POST /keys`, `GET /keys/{folder}/{name}`.
+//! `GET /keys`, `POST /keys`, `GET /keys/{folder}/{name}`, `POST /keys/own`.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use fleet_common::exit::Exit;
-use fleet_common::proto::api::{KeyAction, KeyChange};
+use fleet_common::proto::api::{KeyAction, KeyChange, ReplaceOwn};
 
 use super::Api;
 use super::body::{self, Form};
@@ -68,6 +68,43 @@ pub(super) async fn change(
     .await
 }
 
+/// Replaces a key of the master itself.
+pub(super) async fn replace_own(
+    State(api): State<Arc<Api>>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let form = Form::wanted(&headers);
+    if let Err(refused) = allowed(&api, &caller, form, "key.rotate") {
+        return refused;
+    }
+    let wanted: ReplaceOwn = match body::read(&headers, &body) {
+        Ok(wanted) => wanted,
+        Err(why) => {
+            let message = format!("which key is meant can't be read: {why}");
+            return form.refuse(StatusCode::BAD_REQUEST, Exit::Usage, message);
+        }
+    };
+    let done = api.renewal.replace(wanted.which).await;
+    let outcome = if done.is_ok() { Outcome::Done } else { Outcome::Failed };
+    api.audit.write(Entry::new(&caller, "key.rotate", wanted.which.name(), outcome));
+    match done {
+        Ok(replaced) => form.answer(StatusCode::OK, &replaced),
+        Err(why) => form.refuse(StatusCode::INTERNAL_SERVER_ERROR, Exit::Internal, why.to_string()),
+    }
+}
+
+/// Refuses those who may not use a verb, and writes it down.
+fn allowed(api: &Api, caller: &Caller, form: Form, verb: &str) -> Result<(), Response> {
+    if api.acl.rights(caller).may_use(verb) {
+        return Ok(());
+    }
+    api.audit.write(Entry::new(caller, verb, "", Outcome::Denied));
+    let message = format!("user '{}' may not use {verb} on this master", caller.name);
+    Err(form.refuse(StatusCode::FORBIDDEN, Exit::Denied, message))
+}
+
 /// Key files are touched on a thread that may block.
 async fn act<T: serde::Serialize + Send + 'static>(
     api: &Api,
@@ -77,10 +114,8 @@ async fn act<T: serde::Serialize + Send + 'static>(
     work: impl FnOnce(&Keys) -> Result<T, KeyError> + Send + 'static,
 ) -> Response {
     let form = Form::wanted(headers);
-    if !api.acl.rights(caller).may_use(verb) {
-        api.audit.write(Entry::new(caller, verb, "", Outcome::Denied));
-        let message = format!("user '{}' may not use {verb} on this master", caller.name);
-        return form.refuse(StatusCode::FORBIDDEN, Exit::Denied, message);
+    if let Err(refused) = allowed(api, caller, form, verb) {
+        return refused;
     }
     let keys = api.keys.clone();
     match tokio::task::spawn_blocking(move || work(&keys)).await {

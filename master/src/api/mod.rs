@@ -24,6 +24,7 @@ use crate::health::Health;
 use crate::keys::Keys;
 use crate::minions::Minions;
 use crate::publish::Desk;
+use crate::renewal::Renewal;
 use crate::store::Store;
 
 pub use job::JobView;
@@ -41,6 +42,8 @@ pub struct Api {
     pub audit: Arc<Audit>,
     /// Keys of minions.
     pub keys: Arc<Keys>,
+    /// Replaces the master's own keys.
+    pub renewal: Arc<Renewal>,
     /// Who is connected.
     pub minions: Arc<Minions>,
     /// What is kept.

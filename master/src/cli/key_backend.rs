@@ -1,13 +1,16 @@
 //! Where `keyctl` finds the keys: behind the master when it runs, else in the files.
 
+use fleet_common::crypto::keys::PublicKey;
 use fleet_common::diag::{Diagnostic, Kind};
-use fleet_common::proto::api::{KeyChange, KeyList};
+use fleet_common::proto::api::{KeyChange, KeyList, OwnKey, Replaced};
 use tokio::runtime::Runtime;
 
 use super::keyctl::KeyBackend;
 use crate::client::{Client, ClientError};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::{Directory, Folder, KeyError};
+use crate::renewal;
 
 /// The files themselves.
 pub struct Files(pub Directory);
@@ -44,6 +47,17 @@ impl KeyBackend for Files {
     fn change(&mut self, change: &KeyChange) -> Result<(), Diagnostic> {
         self.0.change(change).map(|_| ()).map_err(local)
     }
+    fn replace_own(&mut self, which: OwnKey) -> Result<(Replaced, bool), Diagnostic> {
+        let path = self.0.root().join("master.pub");
+        let root = || match PublicKey::load(&path)? {
+            Some(key) => Ok(key.fingerprint().to_string()),
+            None => Err(Diagnostic::user(format!("{}: the master has no keys yet", path.display()))
+                .help("they are made at its first start")),
+        };
+        let before = root()?;
+        renewal::replace(self.0.root(), which, Clock::start().wall())?;
+        Ok((Replaced { before, after: root()?, told: 0 }, false))
+    }
 }
 
 impl KeyBackend for Running {
@@ -55,6 +69,9 @@ impl KeyBackend for Running {
     }
     fn change(&mut self, change: &KeyChange) -> Result<(), Diagnostic> {
         self.runtime.block_on(self.client.change_keys(change)).map(|_| ()).map_err(remote)
+    }
+    fn replace_own(&mut self, which: OwnKey) -> Result<(Replaced, bool), Diagnostic> {
+        self.runtime.block_on(self.client.replace_own(which)).map(|done| (done, true)).map_err(remote)
     }
 }
 

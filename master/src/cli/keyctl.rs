@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use clap::Parser;
 use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
-use fleet_common::proto::api::{KeyAction, KeyChange, KeyList};
+use fleet_common::proto::api::{KeyAction, KeyChange, KeyList, OwnKey, Replaced};
 use fleet_common::target::glob;
 use fleet_common::value::Map;
 
 use super::key_backend;
+use super::key_own::{self, OwnArgs};
 use super::key_screen::{self, Group};
 use super::printing::{PrintArgs, wants_color};
 use crate::config::Config;
@@ -91,6 +92,8 @@ pub struct Options {
     #[arg(long, value_name = "BOOL", allow_hyphen_values = true)]
     rotate_aes_key: Option<String>,
     #[command(flatten)]
+    own: OwnArgs,
+    #[command(flatten)]
     print_args: PrintArgs,
     /// From which level is logged.
     #[arg(long, value_name = "LEVEL", default_value = "warning")]
@@ -107,6 +110,8 @@ pub trait KeyBackend {
     fn read(&mut self, folder: Folder, name: &str) -> Result<Option<String>, Diagnostic>;
     /// Moves or deletes keys.
     fn change(&mut self, change: &KeyChange) -> Result<(), Diagnostic>;
+    /// Replaces a key of the master. True beside it: a running master did it.
+    fn replace_own(&mut self, which: OwnKey) -> Result<(Replaced, bool), Diagnostic>;
 }
 
 /// The terminal, or what stands for it.
@@ -175,6 +180,8 @@ enum Verb {
     Print(String),
     Finger(String),
     Change(KeyAction, String),
+    Rotate(OwnKey),
+    Generate(String),
 }
 
 struct Run<'a, 'b> {
@@ -196,6 +203,12 @@ impl Run<'_, '_> {
             Verb::Print(pattern) => self.details(&pattern, |text| text.to_owned()),
             Verb::Finger(pattern) => self.details(&pattern, fingerprint),
             Verb::Change(action, pattern) => self.change(action, &pattern),
+            Verb::Rotate(which) => self.rotate(which),
+            Verb::Generate(name) => {
+                let made = key_own::generate(&name, &self.options.own.gen_keys_dir)?;
+                self.print(&made)?;
+                Ok(Exit::Success)
+            }
         }
     }
 
@@ -216,7 +229,7 @@ impl Run<'_, '_> {
         };
         self.print(&format!("The following keys are going to be {done}:\n"))?;
         self.show(&groups)?;
-        if !self.options.yes && !self.confirmed(action)? {
+        if !self.options.yes && !self.confirmed(action != KeyAction::Delete)? {
             return Ok(Exit::Success);
         }
         let named = |(folder, keys): &Group| {
@@ -231,16 +244,26 @@ impl Run<'_, '_> {
         Ok(Exit::Success)
     }
 
-    fn confirmed(&mut self, action: KeyAction) -> Result<bool, Diagnostic> {
-        let deletes = action == KeyAction::Delete;
-        self.print(if deletes { "Proceed? [N/y] " } else { "Proceed? [n/Y] " })?;
+    fn rotate(&mut self, which: OwnKey) -> Result<Exit, Diagnostic> {
+        self.print(key_own::warning(which))?;
+        if !self.options.yes && !self.confirmed(false)? {
+            return Ok(Exit::Success);
+        }
+        let (done, running) = self.keys.replace_own(which)?;
+        self.print(&key_own::replaced(which, &done, running))?;
+        Ok(Exit::Success)
+    }
+
+    /// Asks; an empty answer means `otherwise`.
+    fn confirmed(&mut self, otherwise: bool) -> Result<bool, Diagnostic> {
+        self.print(if otherwise { "Proceed? [n/Y] " } else { "Proceed? [N/y] " })?;
         let mut answer = String::new();
         match self.terminal.input.read_line(&mut answer) {
             Ok(0) | Err(_) => {
                 let _ = writeln!(self.terminal.errors, "keyctl: no answer: nothing was changed");
                 Ok(false)
             }
-            Ok(_) if answer.trim_end_matches('\n').is_empty() => Ok(!deletes),
+            Ok(_) if answer.trim_end_matches('\n').is_empty() => Ok(otherwise),
             Ok(_) => Ok(answer.starts_with(['y', 'Y'])),
         }
     }
@@ -290,7 +313,11 @@ impl Run<'_, '_> {
 impl Options {
     fn verb(&self) -> Result<Verb, Diagnostic> {
         let all = || "*".to_owned();
-        let verb = if let Some(state) = &self.list {
+        let verb = if let Some(name) = &self.own.rotate {
+            Verb::Rotate(key_own::own_key(name)?)
+        } else if let Some(name) = &self.own.gen_keys {
+            Verb::Generate(name.clone())
+        } else if let Some(state) = &self.list {
             Verb::List(folders_of(state)?)
         } else if self.list_all {
             Verb::List(Folder::ALL.to_vec())

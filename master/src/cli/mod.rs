@@ -1,6 +1,7 @@
 //! Command lines: clap types, their translation into requests, and what is printed.
 
 pub mod key_backend;
+mod key_own;
 mod key_screen;
 pub mod keyctl;
 mod live;

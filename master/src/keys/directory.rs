@@ -64,6 +64,25 @@ impl Folder {
     }
 }
 
+/// What a peer shows of the key it proved to have.
+#[derive(Debug, Clone, Default)]
+pub struct Shown {
+    /// The key.
+    pub pem: String,
+    /// Keys that have signed for it, one after the other.
+    pub predecessors: Vec<String>,
+}
+
+impl Shown {
+    fn is(&self, known: &str) -> bool {
+        same_key(known, &self.pem)
+    }
+
+    fn follows(&self, known: &str) -> bool {
+        self.predecessors.iter().any(|older| same_key(known, older))
+    }
+}
+
 /// How the master sees a key that a peer proved to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
@@ -98,6 +117,11 @@ impl Directory {
     /// The directory at `root`; nothing is touched yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
+    }
+
+    /// Where everything lies.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Makes the directories that are missing, closed to others.
@@ -185,59 +209,74 @@ impl Directory {
         Ok(changed)
     }
 
-    /// Sees what is known of a key, and writes down what is new: as accepted with `accept`, as pending while there
-    /// is `room` (asked under the lock, for new keys only), as denied when the id belongs to another key. Nothing else
-    /// ever changes.
+    /// Sees what is known of a key, and writes down what is new: in the place of the known one that has signed for it,
+    /// as accepted with `accept`, as pending while there is `room` (asked under the lock, for new keys only), as denied
+    /// when the id belongs to another key. Nothing else ever changes.
     pub fn judge(
         &self,
         id: &MinionId,
-        pem: &str,
+        shown: &Shown,
         accept: bool,
         room: impl FnOnce() -> Result<bool, KeyError>,
     ) -> Result<Judgement, KeyError> {
-        if let Some(judgement) = self.known(id, pem)? {
+        if let Some(judgement) = self.known(id, shown)? {
             return Ok(judgement);
         }
         let _lock = self.lock()?;
         // Another connection or an operator may have been faster.
-        if let Some(judgement) = self.known(id, pem)? {
+        if let Some(judgement) = self.known(id, shown)? {
             return Ok(judgement);
         }
-        if self.owner(id)?.is_some() {
-            let new = self.read(Folder::Denied, id.as_str())?.is_none();
-            if new {
-                self.write(Folder::Denied, id, pem)?;
+        match self.owner(id)? {
+            Some((folder, older)) if shown.follows(&older) => {
+                self.write(folder, id, &shown.pem)?;
+                tracing::info!(minion = %id, folder = folder.name(), "a key was replaced by the one it signed for");
+                let is_accepted = folder == Folder::Accepted;
+                Ok(if is_accepted { Judgement::Accepted } else { Judgement::Pending { new: true } })
             }
-            Ok(Judgement::Denied { new })
-        } else if accept {
-            self.write(Folder::Accepted, id, pem)?;
-            Ok(Judgement::Accepted)
-        } else if room()? {
-            self.write(Folder::Pending, id, pem)?;
-            Ok(Judgement::Pending { new: true })
-        } else {
-            Ok(Judgement::Full { tell: true })
+            Some(_) => {
+                let new = self.read(Folder::Denied, id.as_str())?.is_none();
+                if new {
+                    self.write(Folder::Denied, id, &shown.pem)?;
+                }
+                Ok(Judgement::Denied { new })
+            }
+            None if accept => {
+                self.write(Folder::Accepted, id, &shown.pem)?;
+                Ok(Judgement::Accepted)
+            }
+            None if room()? => {
+                self.write(Folder::Pending, id, &shown.pem)?;
+                Ok(Judgement::Pending { new: true })
+            }
+            None => Ok(Judgement::Full { tell: true }),
         }
     }
 
     /// The judgement when nothing needs to be written.
-    fn known(&self, id: &MinionId, pem: &str) -> Result<Option<Judgement>, KeyError> {
+    fn known(&self, id: &MinionId, shown: &Shown) -> Result<Option<Judgement>, KeyError> {
         let judgement = match self.owner(id)? {
-            Some((folder, known)) if same_key(&known, pem) => match folder {
+            Some((Folder::Rejected, known)) if shown.is(&known) || shown.follows(&known) => Judgement::Rejected,
+            Some((folder, known)) if shown.is(&known) => match folder {
                 Folder::Accepted => Judgement::Accepted,
-                Folder::Rejected => Judgement::Rejected,
-                Folder::Pending | Folder::Denied => Judgement::Pending { new: false },
+                _ => Judgement::Pending { new: false },
             },
+            Some((_, known)) if shown.follows(&known) => return Ok(None),
             Some(_) => match self.read(Folder::Denied, id.as_str())? {
                 Some(_) => Judgement::Denied { new: false },
                 None => return Ok(None),
             },
             None => match self.read(Folder::Denied, id.as_str())? {
-                Some(denied) if same_key(&denied, pem) => Judgement::Denied { new: false },
+                Some(denied) if shown.is(&denied) => Judgement::Denied { new: false },
                 _ => return Ok(None),
             },
         };
         Ok(Some(judgement))
+    }
+
+    /// True when this is the accepted key of an id.
+    pub fn accepts(&self, id: &MinionId, pem: &str) -> Result<bool, KeyError> {
+        Ok(self.read(Folder::Accepted, id.as_str())?.is_some_and(|known| same_key(&known, pem)))
     }
 
     /// The key an id belongs to.
@@ -302,6 +341,10 @@ mod tests {
         (dir, keys, "web1".parse().unwrap())
     }
 
+    fn key(pem: &str) -> Shown {
+        Shown { pem: pem.to_owned(), predecessors: Vec::new() }
+    }
+
     fn change(action: KeyAction, folder: Folder, name: &str) -> KeyChange {
         KeyChange { action, keys: vec![(folder.name().to_owned(), name.to_owned())] }
     }
@@ -309,15 +352,15 @@ mod tests {
     #[test]
     fn a_key_waits_until_it_is_accepted() {
         let (_dir, keys, id) = scene();
-        assert_eq!(keys.judge(&id, "A\n", false, || Ok(false)).unwrap(), Judgement::Full { tell: true });
-        assert_eq!(keys.judge(&id, "A\n", false, || Ok(true)).unwrap(), Judgement::Pending { new: true });
-        assert_eq!(keys.judge(&id, "A\n", false, || Ok(true)).unwrap(), Judgement::Pending { new: false });
+        assert_eq!(keys.judge(&id, &key("A\n"), false, || Ok(false)).unwrap(), Judgement::Full { tell: true });
+        assert_eq!(keys.judge(&id, &key("A\n"), false, || Ok(true)).unwrap(), Judgement::Pending { new: true });
+        assert_eq!(keys.judge(&id, &key("A\n"), false, || Ok(true)).unwrap(), Judgement::Pending { new: false });
         let longest: MinionId = "x".repeat(255).parse().unwrap();
-        assert_eq!(keys.judge(&longest, "B", false, || Ok(true)).unwrap(), Judgement::Pending { new: true });
+        assert_eq!(keys.judge(&longest, &key("B"), false, || Ok(true)).unwrap(), Judgement::Pending { new: true });
         keys.change(&change(KeyAction::Accept, Folder::Pending, "web1")).unwrap();
-        assert_eq!(keys.judge(&id, "A", false, || Ok(true)).unwrap(), Judgement::Accepted);
+        assert_eq!(keys.judge(&id, &key("A"), false, || Ok(true)).unwrap(), Judgement::Accepted);
         keys.change(&change(KeyAction::Reject, Folder::Accepted, "web1")).unwrap();
-        assert_eq!(keys.judge(&id, "A", true, || Ok(true)).unwrap(), Judgement::Rejected);
+        assert_eq!(keys.judge(&id, &key("A"), true, || Ok(true)).unwrap(), Judgement::Rejected);
     }
 
     #[test]
@@ -325,13 +368,34 @@ mod tests {
         let (_dir, keys, id) = scene();
         for folder in [Folder::Accepted, Folder::Pending, Folder::Rejected] {
             fs::write(keys.folder(folder).join("web1"), "A").unwrap();
-            assert_eq!(keys.judge(&id, "B", true, || Ok(true)).unwrap(), Judgement::Denied { new: true });
-            assert_eq!(keys.judge(&id, "B", true, || Ok(true)).unwrap(), Judgement::Denied { new: false });
+            assert_eq!(keys.judge(&id, &key("B"), true, || Ok(true)).unwrap(), Judgement::Denied { new: true });
+            assert_eq!(keys.judge(&id, &key("B"), true, || Ok(true)).unwrap(), Judgement::Denied { new: false });
             assert_eq!(keys.read(folder, "web1").unwrap().unwrap(), "A");
             assert_eq!(keys.read(Folder::Denied, "web1").unwrap().unwrap(), "B");
             keys.change(&change(KeyAction::Delete, folder, "web1")).unwrap();
             keys.change(&change(KeyAction::Delete, Folder::Denied, "web1")).unwrap();
         }
+    }
+
+    #[test]
+    fn a_key_that_the_known_one_signed_for_takes_its_place_and_stands_where_it_stood() {
+        let (_dir, keys, id) = scene();
+        let shown = |pem: &str, older: &[&str]| Shown {
+            pem: pem.to_owned(),
+            predecessors: older.iter().map(|&pem| pem.to_owned()).collect(),
+        };
+        let judge = |shown: &Shown| keys.judge(&id, shown, false, || Ok(true)).unwrap();
+        judge(&key("A"));
+        assert_eq!(judge(&shown("B", &["A"])), Judgement::Pending { new: true });
+        keys.change(&change(KeyAction::Accept, Folder::Pending, "web1")).unwrap();
+        assert_eq!(judge(&shown("D", &["C", "B"])), Judgement::Accepted);
+        assert!(keys.accepts(&id, "D").unwrap() && !keys.accepts(&id, "B").unwrap());
+        // Who has the old key signs for nobody any more.
+        assert_eq!(judge(&shown("E", &["B", "A"])), Judgement::Denied { new: true });
+        assert_eq!(judge(&key("B")), Judgement::Denied { new: false });
+        keys.change(&change(KeyAction::Reject, Folder::Accepted, "web1")).unwrap();
+        assert_eq!(judge(&shown("F", &["D"])), Judgement::Rejected);
+        assert_eq!(keys.read(Folder::Rejected, "web1").unwrap().unwrap(), "D");
     }
 
     #[test]

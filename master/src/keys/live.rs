@@ -9,7 +9,7 @@ use fleet_common::ids::MinionId;
 use fleet_common::proto::api::{KeyChange, KeyList};
 use tokio::sync::watch;
 
-use super::directory::{Directory, Folder, Judgement, KeyError};
+use super::directory::{Directory, Folder, Judgement, KeyError, Shown};
 
 /// How often the folders are looked at for moves by hand.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -75,9 +75,9 @@ impl Keys {
     }
 
     /// Judges a key its peer proved to have, by the files as they are now; writes down what is new. Blocks shortly.
-    pub fn judge(&self, id: &MinionId, pem: &str) -> Result<Judgement, KeyError> {
+    pub fn judge(&self, id: &MinionId, shown: &Shown) -> Result<Judgement, KeyError> {
         self.refresh()?;
-        let mut judgement = self.directory.judge(id, pem, self.policy.auto_accept, || self.has_room())?;
+        let mut judgement = self.directory.judge(id, shown, self.policy.auto_accept, || self.has_room())?;
         if let Judgement::Full { tell } = &mut judgement {
             let mut seen = self.seen();
             *tell = seen.told_full.is_none_or(|told| told.elapsed() >= TELL_EVERY);
@@ -85,10 +85,16 @@ impl Keys {
                 seen.told_full = Some(Instant::now());
             }
         }
-        if judgement == Judgement::Accepted && !self.accepted.borrow().contains_key(id) {
+        if judgement == Judgement::Accepted {
+            // It may be new, or another than before.
             self.refresh()?;
         }
         Ok(judgement)
+    }
+
+    /// True when this is the accepted key of an id; blocks.
+    pub fn accepts(&self, id: &MinionId, pem: &str) -> Result<bool, KeyError> {
+        self.directory.accepts(id, pem)
     }
 
     /// Names in all folders; blocks.
@@ -185,6 +191,10 @@ fn is_fresh(time: SystemTime) -> bool {
 mod tests {
     use super::*;
 
+    fn key(pem: &str) -> Shown {
+        Shown { pem: pem.to_owned(), predecessors: Vec::new() }
+    }
+
     fn scene(policy: KeyPolicy) -> (tempfile::TempDir, Keys) {
         let dir = tempfile::tempdir().unwrap();
         let keys = Keys::open(Directory::new(dir.path()), policy).unwrap();
@@ -196,10 +206,10 @@ mod tests {
         let (dir, keys) = scene(KeyPolicy { auto_accept: false, most_pending: 10 });
         let id: MinionId = "web1".parse().unwrap();
         let watched = keys.watch();
-        keys.judge(&id, "A").unwrap();
+        keys.judge(&id, &key("A")).unwrap();
         assert!(!keys.accepted().contains_key(&id));
         std::fs::rename(dir.path().join("minions_pre/web1"), dir.path().join("minions/web1")).unwrap();
-        assert_eq!(keys.judge(&id, "A").unwrap(), Judgement::Accepted);
+        assert_eq!(keys.judge(&id, &key("A")).unwrap(), Judgement::Accepted);
         assert!(watched.has_changed().unwrap());
         let before = keys.accepted()[&id];
         std::fs::write(dir.path().join("minions/.other"), "B").unwrap();
@@ -211,7 +221,8 @@ mod tests {
     #[test]
     fn a_flood_of_new_ids_is_bounded() {
         let (_dir, keys) = scene(KeyPolicy { auto_accept: false, most_pending: 3 });
-        let judgements: Vec<_> = (0..5).map(|n| keys.judge(&format!("m{n}").parse().unwrap(), "A").unwrap()).collect();
+        let judgements: Vec<_> =
+            (0..5).map(|n| keys.judge(&format!("m{n}").parse().unwrap(), &key("A")).unwrap()).collect();
         assert_eq!(judgements[2], Judgement::Pending { new: true });
         assert_eq!(judgements[3..], [Judgement::Full { tell: true }, Judgement::Full { tell: false }]);
         assert_eq!(keys.list().unwrap().minions_pre.len(), 3);

@@ -6,5 +6,5 @@
 mod directory;
 mod live;
 
-pub use directory::{Directory, Folder, Judgement, KeyError};
+pub use directory::{Directory, Folder, Judgement, KeyError, Shown};
 pub use live::{Accepted, KeyPolicy, Keys, Stamp};

@@ -19,6 +19,7 @@ use crate::keys::Keys;
 use crate::minions::Minions;
 use crate::pillar::Pillars;
 use crate::publish::Stream;
+use crate::renewal::Renewal;
 use crate::returns::Returns;
 
 pub use session::{cut_removed, serve};
@@ -27,6 +28,8 @@ pub use session::{cut_removed, serve};
 pub struct Parts {
     /// The master's own keys.
     pub master_keys: Arc<MasterKeys>,
+    /// Replaces them.
+    pub renewal: Arc<Renewal>,
     /// Who is accepted.
     pub keys: Arc<Keys>,
     /// Who is connected.

@@ -14,8 +14,9 @@ use tokio_util::task::TaskTracker;
 
 use super::{Parts, request};
 use crate::jobs::Sign;
-use crate::keys::{Accepted, Judgement};
+use crate::keys::{Accepted, Judgement, Shown};
 use crate::minions::Session;
+use crate::renewal::SWITCH_AFTER;
 
 /// Keys looked up at the same time, each on a thread of its own. Handshakes themselves need no bound but that of the
 /// connections: whoever is silent in the middle of one keeps nobody else from his.
@@ -26,8 +27,6 @@ const STRANGERS: usize = 4;
 const STRANGERS_WAITING: usize = 256;
 /// Three missed beats: the peer is gone.
 const SILENCE: Duration = Duration::from_secs(32);
-/// How long sessions may take to learn of a new group key before it is used.
-const SWITCH_AFTER: Duration = Duration::from_secs(1);
 
 /// Serves connections until `stop`.
 pub async fn serve(parts: Arc<Parts>, mut listener: Box<dyn Listener>, stop: CancellationToken) {
@@ -73,7 +72,7 @@ pub async fn cut_removed(parts: Arc<Parts>, stop: CancellationToken) {
         let gone: Vec<_> = before.iter().filter(|(id, stamp)| now.get(*id) != Some(stamp)).map(|(id, _)| id).collect();
         if !gone.is_empty() {
             for session in parts.minions.sessions() {
-                if gone.contains(&&session.id) {
+                if gone.contains(&&session.id) && !still_accepted(&parts, &session).await {
                     tracing::info!(minion = %session.id, "session cut: its key is no longer accepted");
                     session.sender.close("the key is no longer accepted");
                 }
@@ -106,6 +105,7 @@ async fn rotate(parts: &Parts) {
 /// Handshake, judgement, welcome. `None` unless the key is accepted.
 async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<Session>, ServerReceiver)> {
     let address = link.peer.to_string();
+    let proved = (parts.master_keys.root(), parts.master_keys.publication());
     let incoming = match accept(link, &parts.master_keys).await {
         Ok(incoming) => incoming,
         Err(error) => {
@@ -114,7 +114,7 @@ async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<
         }
     };
     let accepted = parts.keys.accepted();
-    let judgement = judge(parts, lookups, &incoming.id, &incoming.key).await?;
+    let judgement = judge(parts, lookups, &incoming.id, shown(&incoming)).await?;
     let (id, role) = (incoming.id.clone(), incoming.role);
     let mut welcome = Welcome {
         state: state_of(judgement),
@@ -129,7 +129,7 @@ async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<
         incoming.welcome(welcome);
         return None;
     }
-    if let Some(older) = parts.minions.older_answers(&id, role).await {
+    if let Some(older) = parts.minions.older_answers(&id, role, &incoming.key).await {
         tracing::warn!(minion = %id, peer = address, older, "refused: another daemon with this key answers");
         welcome.state = KeyState::Denied;
         welcome.retry_after = 10;
@@ -147,12 +147,13 @@ async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<
     let session = Arc::new(session);
     parts.minions.enter(session.clone());
     // Keys that changed since they were looked at were changed for the sessions that were here then, not for this one.
-    if !Arc::ptr_eq(&accepted, &parts.keys.accepted())
-        && judge(parts, lookups, &session.id, &key).await != Some(Judgement::Accepted)
-    {
+    if !Arc::ptr_eq(&accepted, &parts.keys.accepted()) && !still_accepted(parts, &session).await {
         session.sender.close("the key is no longer accepted");
         parts.minions.leave(&session);
         return None;
+    }
+    if proved != (parts.master_keys.root(), parts.master_keys.publication()) {
+        parts.renewal.catch_up(&session);
     }
     if role == Role::Minion {
         let keys = parts.stream.keys();
@@ -163,6 +164,19 @@ async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<
         tracing::info!(minion = %session.id, peer = session.peer, "session opened");
     }
     Some((session, receiver))
+}
+
+/// The peer's key, and those that have signed for it.
+fn shown(incoming: &Incoming) -> Shown {
+    let predecessors = incoming.predecessors.iter().map(PublicKey::to_pem).collect();
+    Shown { pem: incoming.key.to_pem(), predecessors }
+}
+
+/// False when the session's key was removed, or gave its place to another.
+async fn still_accepted(parts: &Parts, session: &Session) -> bool {
+    let (keys, id, pem) = (parts.keys.clone(), session.id.clone(), session.key.to_pem());
+    let asked = tokio::task::spawn_blocking(move || keys.accepts(&id, &pem)).await;
+    matches!(asked, Ok(Ok(true)))
 }
 
 /// Where keys wait to be looked up.
@@ -183,7 +197,7 @@ impl Default for Lookups {
     }
 }
 
-async fn judge(parts: &Arc<Parts>, lookups: &Lookups, id: &MinionId, key: &PublicKey) -> Option<Judgement> {
+async fn judge(parts: &Arc<Parts>, lookups: &Lookups, id: &MinionId, shown: Shown) -> Option<Judgement> {
     let is_stranger = !parts.keys.accepted().contains_key(id);
     let admitted = if is_stranger { lookups.admitted.try_acquire().ok() } else { None };
     if is_stranger && admitted.is_none() {
@@ -192,8 +206,8 @@ async fn judge(parts: &Arc<Parts>, lookups: &Lookups, id: &MinionId, key: &Publi
     }
     let pool = if is_stranger { &lookups.strangers } else { &lookups.accepted };
     let _place = pool.acquire().await.ok()?;
-    let (keys, id, pem) = (parts.keys.clone(), id.clone(), key.to_pem());
-    let judged = tokio::task::spawn_blocking(move || keys.judge(&id, &pem)).await;
+    let (keys, id) = (parts.keys.clone(), id.clone());
+    let judged = tokio::task::spawn_blocking(move || keys.judge(&id, &shown)).await;
     match judged {
         Ok(Ok(judgement)) => {
             if let Judgement::Full { .. } = judgement {

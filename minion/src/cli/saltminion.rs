@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
+use fleet_common::crypto::fingerprint::Fingerprint;
+use fleet_common::crypto::keys::Identity;
+use fleet_common::crypto::trust::Trust;
 use fleet_common::diag::{Diagnostic, Kind};
 use fleet_common::exit::Exit;
 use fleet_common::log::{self, LogOptions};
@@ -39,6 +42,12 @@ pub struct Options {
     /// Check the configuration, print what is wrong or suspicious, and end.
     #[arg(long)]
     check: bool,
+    /// Put a new key in the place of this minion's, which signs for it, and end. The daemon shows it in its next session.
+    #[arg(long)]
+    rotate_key: bool,
+    /// Forget the master's key and expect the one with this fingerprint instead, and end.
+    #[arg(long, value_name = "FINGERPRINT")]
+    replace_root: Option<Fingerprint>,
 }
 
 /// Runs the daemon until a signal ends it.
@@ -61,6 +70,16 @@ fn start(options: &Options) -> Result<Exit, Diagnostic> {
         println!("the configuration can be used: {} warning(s)", warnings.len());
         return Ok(Exit::Success);
     }
+    if options.rotate_key {
+        let (old, new) = Identity::rotate(&config.pki_dir)?;
+        println!("before: {}\nnow:    {}", old.fingerprint(), new.fingerprint());
+        return Ok(Exit::Success);
+    }
+    if let Some(finger) = options.replace_root {
+        replace_root(&config, finger)?;
+        println!("from its next session on this minion believes a master with the key {finger} only");
+        return Ok(Exit::Success);
+    }
     let level = options.log_level.clone().unwrap_or_else(|| config.log_level.clone());
     log::start(&LogOptions { level, file: config.log_file.clone(), json: config.log_json })?;
     for warning in warnings {
@@ -74,6 +93,15 @@ fn start(options: &Options) -> Result<Exit, Diagnostic> {
         .build()
         .map_err(|error| Diagnostic::new(Kind::Internal, error.to_string()))?;
     runtime.block_on(serve(&config))
+}
+
+/// What the configuration says would go against it is refused: it would hold the minion up for ever.
+fn replace_root(config: &Config, finger: Fingerprint) -> Result<(), Diagnostic> {
+    if let Some(configured) = config.master_finger.filter(|configured| *configured != finger) {
+        return Err(Diagnostic::user(format!("the configuration expects the key {configured}"))
+            .help("correct master_finger, or the join string, in the minion's configuration first"));
+    }
+    Trust::new(config.pki_dir.join("minion_master.pub"), None).replace(finger)
 }
 
 async fn serve(config: &Config) -> Result<Exit, Diagnostic> {

@@ -93,6 +93,7 @@ impl World {
             id: "bench".parse().expect("it is an id"),
             role: Role::Minion,
             trust: Trust::new(directory.path().join("minion_master.pub"), None),
+            enrolment: Default::default(),
             grains_hash: [0; 32],
         };
         Self { keys: MasterKeys::generate(), config, _directory: directory }

@@ -84,6 +84,8 @@ pub(super) fn live(
     let jobs = Arc::new(Jobs::new(settings, around));
     let settings = connect::Settings {
         identity,
+        pki_dir: None,
+        enrolment: (None, Vec::new()),
         // One file for all: whoever is first pins the root, as one minion's restarts would.
         trust: Trust::new(shared.dir.join("master.pub"), None),
         first_wait: Duration::from_millis(100),
