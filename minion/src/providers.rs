@@ -8,6 +8,7 @@ use fleet_common::value::Value;
 
 use crate::cx::Look;
 use crate::system::command::which;
+use crate::system::services::Systemd;
 
 /// A module that systems do differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +31,8 @@ type Built = (Provider, &'static str, fn() -> bool);
 /// The implementations there are, best first: module, name, and whether this system has what it needs.
 const BUILT: &[Built] = &[
     (Provider::Pkg, "aptpkg", || which("apt-get", None).is_some()),
-    (Provider::Service, "systemd_service", || {
-        Path::new("/run/systemd/system").exists() || which("systemctl", None).is_some()
-    }),
+    (Provider::Service, "systemd_service", Systemd::runs_here),
+    (Provider::Service, "debian_service", || Path::new("/etc/init.d").is_dir() && which("update-rc.d", None).is_some()),
     (Provider::User, "useradd", || which("useradd", None).is_some()),
     (Provider::Group, "groupadd", || which("groupadd", None).is_some()),
     (Provider::Shadow, "linux_shadow", || Path::new("/etc/shadow").exists()),

@@ -13,6 +13,19 @@ struct Case {
     holds: &'static str,
 }
 
+/// Makes `/etc/init.d/fleet-script`, then does more.
+macro_rules! script {
+    ($more:literal) => {
+        concat!(
+            "cat > /etc/init.d/fleet-script <<'END'\n#!/bin/sh\n### BEGIN INIT INFO\n# Provides: fleet-script\n",
+            "# Default-Start: 2 3 4 5\n# Default-Stop: 0 1 6\n# Required-Start:\n# Required-Stop:\n### END INIT INFO\n",
+            "case $1 in start) touch /var/lib/fleet-script;; stop) rm -f /var/lib/fleet-script;; ",
+            "status) test -e /var/lib/fleet-script;; *) exit 3;; esac\nEND\nchmod 755 /etc/init.d/fleet-script\n",
+            $more
+        )
+    };
+}
+
 const CASES: &[Case] = &[
     Case {
         state: "alternatives.install",
@@ -108,6 +121,35 @@ const CASES: &[Case] = &[
         damage: "/srv/venv/bin/python -m pip -q install --no-index HOME/tiny-2.0-py3-none-any.whl",
         holds: "! /srv/venv/bin/python -c 'import tiny'",
     },
+    // A machine without systemd: scripts. This one runs while its file is there.
+    Case {
+        state: "service.running",
+        declaration: "[{name: fleet-script}, {enable: true}]",
+        prepare: script!(""),
+        damage: "/etc/init.d/fleet-script stop; update-rc.d fleet-script disable",
+        holds: "test -e /var/lib/fleet-script; ls /etc/rc2.d | grep -q '^S..fleet-script$'",
+    },
+    Case {
+        state: "service.dead",
+        declaration: "[{name: fleet-script}, {enable: false}]",
+        prepare: script!("/etc/init.d/fleet-script start; update-rc.d fleet-script defaults"),
+        damage: "/etc/init.d/fleet-script start",
+        holds: "test ! -e /var/lib/fleet-script; ls /etc/rc2.d | grep -q '^K..fleet-script$'",
+    },
+    Case {
+        state: "service.enabled",
+        declaration: "[{name: fleet-script}]",
+        prepare: script!(""),
+        damage: "update-rc.d fleet-script disable",
+        holds: "ls /etc/rc2.d | grep -q '^S..fleet-script$'",
+    },
+    Case {
+        state: "service.disabled",
+        declaration: "[{name: fleet-script}]",
+        prepare: script!("update-rc.d fleet-script defaults"),
+        damage: "update-rc.d fleet-script enable",
+        holds: "ls /etc/rc2.d | grep -q '^K..fleet-script$'",
+    },
 ];
 
 /// Two programs for one name, the first of them by hand.
@@ -129,6 +171,8 @@ END
 
 /// States of these modules that have no case, and why.
 const WITHOUT: &[(&str, &str)] = &[
+    ("service.masked", "needs systemd: tests/lab-scenarios/service.yaml"),
+    ("service.unmasked", "needs systemd: tests/lab-scenarios/service.yaml"),
     ("grains.exists", "reports, never changes"),
     ("pip.uptodate", "needs an index with newer versions"),
     ("sysctl.present", "a kernel has one set of values, the copy's is the machine's"),

@@ -18,6 +18,7 @@ pub mod pillar;
 pub mod pip;
 pub mod pkg;
 pub mod saltutil;
+pub mod service;
 pub mod state;
 pub mod sys;
 pub mod sysctl;
@@ -47,6 +48,7 @@ pub const MODULES: &[&[&Module]] = &[
         &pip::MODULE,
         &pkg::MODULE,
         &saltutil::MODULE,
+        &service::MODULE,
         &state::MODULE,
         &sys::MODULE,
         &sys::TEST,

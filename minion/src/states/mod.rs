@@ -17,6 +17,7 @@ pub mod module;
 pub mod pip;
 pub mod pkg;
 pub mod pkgrepo;
+pub mod service;
 pub mod sysctl;
 pub mod test;
 pub mod timezone;
@@ -42,6 +43,7 @@ pub const STATES: &[&StateModule] = &[
     &pkg::STATE,
     &pkgrepo::STATE,
     &sysctl::STATE,
+    &service::STATE,
     &test::STATE,
     &timezone::STATE,
     &virtualenv::STATE,

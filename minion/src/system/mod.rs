@@ -12,6 +12,7 @@ pub mod netlink;
 pub mod pip;
 pub mod platform;
 mod process;
+pub mod services;
 pub mod sysctl;
 pub mod user;
 
