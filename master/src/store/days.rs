@@ -19,6 +19,9 @@ const SHARE: u64 = 4;
 /// Smallest part of a day in bytes: an empty database has its size, too.
 const LEAST: u64 = 4 << 20;
 
+/// How the engine ends the name of a snapshot that it still writes.
+const UNFINISHED: &str = ".generating";
+
 /// A database with the handle that makes its commits survive a power cut.
 pub(super) struct Database {
     pub(super) path: PathBuf,
@@ -28,6 +31,7 @@ pub(super) struct Database {
 
 impl Database {
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        remove_unfinished(path)?;
         let db = sled::Config::new()
             .path(path)
             .cache_capacity(cache_bytes)
@@ -48,6 +52,26 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// Removes snapshots that a kill or a full disk left unfinished: the engine takes them for finished ones that are
+/// damaged, and would never open again.
+fn remove_unfinished(path: &Path) -> Result<(), StoreError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StoreError::io(path)(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io(path))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(UNFINISHED) {
+            tracing::warn!(file = %entry.path().display(), "an unfinished snapshot of the database was removed");
+            fs::remove_file(entry.path()).map_err(StoreError::io(&entry.path()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The jobs and returns that arrived on one day, or in one part of it.

@@ -124,6 +124,22 @@ async fn a_late_return_lands_in_its_own_day_and_stays_single() {
 }
 
 #[tokio::test]
+async fn a_snapshot_that_was_cut_short_keeps_no_store_from_opening() {
+    let scene = scene();
+    let store = Store::open(scene.options.clone()).unwrap();
+    store.create_job(job(JID, &["a"], true)).await.unwrap();
+    drop(store);
+    drop(reopened(&scene.options).await);
+    for folder in ["jobs/2024-10-04", "minions"] {
+        let cut = scene.options.dir.join(folder).join("snap.FFFFFFFFFFFFFFFF.generating");
+        std::fs::write(cut, b"").unwrap();
+    }
+    let opening = tokio::time::timeout(Duration::from_secs(10), reopened(&scene.options));
+    let store = opening.await.expect("the store opens");
+    assert!(store.job(JID.parse().unwrap()).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn parts_of_a_day_are_one_to_whoever_asks() {
     let scene = scene();
     let store = Store::open(scene.options.clone()).unwrap();
