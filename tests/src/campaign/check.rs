@@ -72,17 +72,23 @@ impl Outcome {
 
 /// Counts the jobs that are over: all targets final, in a store that was not made to forget.
 pub(super) fn harvest(fleet: &Fleet, asked: &mut [Asked], outcome: &mut Outcome) {
-    let starts = starts(fleet);
+    let mut over = Vec::new();
     for asked in asked.iter_mut().filter(|asked| !asked.forgotten && !asked.counted) {
         let Some(jid) = asked.jid.clone() else { continue };
         let answer = fleet.run(&["jobs.print_job", &jid, "--out", "json"]);
-        let Ok(job) = serde_json::from_str::<Value>(&answer.stdout) else { continue };
-        let ledger = job[&jid]["Ledger"].as_object();
+        let Ok(mut job) = serde_json::from_str::<Value>(&answer.stdout) else { continue };
+        let job = job[&jid].take();
+        let ledger = job["Ledger"].as_object();
         let is_final = |target: &Value| target["state"].as_str().is_some_and(|state| FINAL.contains(&state));
         if ledger.is_some_and(|ledger| ledger.values().all(is_final)) {
-            targets(&job[&jid], &jid, Some(asked), &starts, outcome);
             asked.counted = true;
+            over.push((asked.clone(), jid, job));
         }
+    }
+    // Looked at last: whatever ended had started before.
+    let starts = starts(fleet);
+    for (asked, jid, job) in over {
+        targets(&job, &jid, Some(&asked), &starts, outcome);
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Campaign {
     /// The store lies on a small file system of its own, which can be filled; only root can have one.
     disk: Option<Disk>,
     outcome: Outcome,
+    /// The store was deleted or replaced in this round: its own job may be forgotten, too.
+    forgetting: bool,
     /// How many rounds were asked when the backup was made.
     backup: Option<usize>,
 }
@@ -77,7 +79,7 @@ impl Campaign {
         fleet.wait_for(&names);
         let random = StdRng::seed_from_u64(options.seed);
         let outcome = Outcome { seed: options.seed, rounds: options.rounds, ..Outcome::default() };
-        Self { options, random, fleet, places, asked: Vec::new(), disk, outcome, backup: None }
+        Self { options, random, fleet, places, asked: Vec::new(), disk, outcome, forgetting: false, backup: None }
     }
 
     /// Runs all rounds and counts.
@@ -148,7 +150,7 @@ impl Campaign {
             round: number,
             jid: jid.map(str::to_owned),
             harmless: plan.harmless,
-            forgotten: false,
+            forgotten: std::mem::take(&mut self.forgetting),
             counted: false,
         });
     }
@@ -157,8 +159,11 @@ impl Campaign {
     fn command(&self, number: usize, plan: &Plan) -> Command {
         let ttl = plan.ttl.map(|ttl| ttl.to_string());
         let starts = self.fleet.dir().join("starts");
-        let line =
-            format!("echo {number} {{{{ grains['id'] }}}} >> {}; sleep {}", starts.display(), plan.takes.as_secs_f64());
+        let line = format!(
+            "echo {number} {{{{ grains['id'] }}}} >> {} && sleep {}",
+            starts.display(),
+            plan.takes.as_secs_f64()
+        );
         let mut args = vec!["*", "--async"];
         if let Some(ttl) = &ttl {
             args.extend(["--ttl", ttl]);
@@ -291,6 +296,7 @@ impl Campaign {
         for asked in self.asked.iter_mut().skip(first) {
             asked.forgotten = true;
         }
+        self.forgetting = true;
         self.backup = self.backup.filter(|known| *known <= first);
     }
 

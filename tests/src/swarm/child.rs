@@ -22,22 +22,22 @@ const AWAY: std::ops::Range<u64> = 1_000..15_000;
 #[derive(Debug, Clone, Args)]
 pub struct ChildOptions {
     /// The first member's number.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, hide = true)]
     pub first: usize,
     /// How many members.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, hide = true)]
     pub count: usize,
     /// Where journals and pinned keys are kept.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = ".", hide = true)]
     pub dir: PathBuf,
     /// The master's directory of accepted keys.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = ".", hide = true)]
     pub keys: PathBuf,
     /// The master's publish port.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, hide = true)]
     pub publish: u16,
     /// The master's request port.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, hide = true)]
     pub request: u16,
     /// Of a hundred members, how many come and go.
     #[arg(long, default_value_t = 0)]
