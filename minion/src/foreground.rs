@@ -10,19 +10,23 @@ use fleet_common::ids::Jid;
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Daemon, RunningJob};
+use crate::pillar::Wanted;
 
 /// Collects data again.
 pub type Collect = Box<dyn Fn() -> Result<Map, CallError> + Send + Sync>;
 
+/// Compiles the pillar that is wanted; faults in it are an error.
+pub type Compile = Box<dyn Fn(Wanted) -> Result<Map, CallError> + Send + Sync>;
+
 /// The stand-in for the daemon in a foreground call.
 pub struct Foreground {
     grains: Collect,
-    pillar: Collect,
+    pillar: Compile,
 }
 
 impl Foreground {
     /// A stand-in that answers `refresh_grains` and `refresh_pillar` with these.
-    pub fn new(grains: Collect, pillar: Collect) -> Self {
+    pub fn new(grains: Collect, pillar: Compile) -> Self {
         Self { grains, pillar }
     }
 }
@@ -37,10 +41,14 @@ impl Daemon for Foreground {
     fn refresh_grains(&self) -> Result<Arc<Map>, CallError> {
         (self.grains)().map(Arc::new)
     }
-    fn refresh_pillar(&self, _: Option<&str>, _: Option<&str>, overrides: &Map) -> Result<Arc<Map>, CallError> {
-        let mut pillar = (self.pillar)()?;
-        pillar.extend(overrides.iter().map(|(name, value)| (name.clone(), value.clone())));
-        Ok(Arc::new(pillar))
+    fn refresh_pillar(
+        &self,
+        saltenv: Option<&str>,
+        pillarenv: Option<&str>,
+        overrides: &Map,
+    ) -> Result<Arc<Map>, CallError> {
+        let (saltenv, pillarenv) = (saltenv.map(str::to_owned), pillarenv.map(str::to_owned));
+        (self.pillar)(Wanted { saltenv, pillarenv, overrides: overrides.clone() }).map(Arc::new)
     }
     fn fire_event(&self, _: &str, _: &Value) -> Result<(), CallError> {
         Ok(())

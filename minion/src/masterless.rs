@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fleet_common::call::CallError;
 use fleet_common::config::Settings;
 use fleet_common::diag::Diagnostic;
 use fleet_common::files::{FileSource, Roots, Served};
 use fleet_common::ids::MinionId;
-use fleet_common::pillar;
+use fleet_common::pillar::{self, Pillar};
 use fleet_common::render::{Limits, Renderer};
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Act, Parts};
 use crate::foreground::Foreground;
 use crate::grains::{self, GrainSources};
+use crate::pillar::Wanted;
 use crate::registry;
 
 /// Keys of a configuration that no function or template sees.
@@ -101,26 +103,31 @@ impl Masterless {
     /// under `_errors`, which holds state runs.
     pub fn open(self) -> (Act, Vec<Diagnostic>) {
         let (grains, mut faults) = self.collect();
-        let (pillar, more) = self.compile(&grains);
-        faults.extend(more);
+        let compiled = self.compile(&grains, Wanted::default());
+        faults.extend(compiled.faults.iter().map(|fault| fault.diagnostic.clone()));
+        let pillar = compiled.into_map();
         let shared = Arc::new(self);
         let (for_grains, for_pillar) = (shared.clone(), shared.clone());
         let daemon = Foreground::new(
             Box::new(move || Ok(for_grains.collect().0)),
-            Box::new(move || Ok(for_pillar.compile(&for_pillar.collect().0).0)),
+            Box::new(move |wanted| {
+                let compiled = for_pillar.compile(&for_pillar.collect().0, wanted);
+                let faults: Vec<String> = compiled.faults.iter().map(pillar::Fault::text).collect();
+                if faults.is_empty() { Ok(compiled.data) } else { Err(CallError::Failed(faults.join("\n"))) }
+            }),
         );
         (shared.context(grains, pillar, daemon), faults)
     }
 
     /// Compiles the pillar for these grains.
-    fn compile(&self, grains: &Map) -> (Map, Vec<Diagnostic>) {
-        let without = Foreground::new(Box::new(|| Ok(Map::new())), Box::new(|| Ok(Map::new())));
+    fn compile(&self, grains: &Map, wanted: Wanted) -> Pillar {
+        let without = Foreground::new(Box::new(|| Ok(Map::new())), Box::new(|_| Ok(Map::new())));
         let act = self.context(grains.clone(), Map::new(), without);
         let files: Arc<dyn FileSource> = Arc::new(Roots::new(self.pillar_roots.clone()).serving(self.served.clone()));
-        let options = pillar::Options::from_opts(&self.opts);
-        let compiled = pillar::compile(act.renderer(), &files, Arc::new(act.look().clone()), &options);
-        let faults = compiled.faults.iter().map(|fault| fault.diagnostic.clone()).collect();
-        (compiled.into_map(), faults)
+        let configured = pillar::Options::from_opts(&self.opts);
+        let pillarenv = wanted.pillarenv.or_else(|| configured.pillarenv.clone());
+        let options = pillar::Options { pillarenv, overrides: wanted.overrides, ..configured };
+        pillar::compile(act.renderer(), &files, Arc::new(act.look().clone()), &options)
     }
 
     fn context(&self, grains: Map, pillar: Map, daemon: Foreground) -> Act {

@@ -10,4 +10,4 @@ mod runner;
 
 pub use guards::{Guard, guarded};
 pub use lock::{LockError, RunLock};
-pub use runner::MinionRunner;
+pub use runner::{MinionRunner, renew_pillar};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use fleet_common::call::{ArgError, Facts};
+use fleet_common::call::{ArgError, CallError, Facts};
 use fleet_common::state::{Chunk, ChunkResult, ChunkRunner, Invocation, Mode, Outcome, PROVISIONAL, Start, is_option};
 use fleet_common::value::{Map, Value};
 
@@ -14,6 +14,7 @@ use super::aggregate::Aggregates;
 use super::guards::{Guard, check_failed, guarded};
 use super::retry::{Retry, result_word};
 use crate::cx::Act;
+use crate::pillar::Wanted;
 use crate::states::{AnyState, Run, RunNotes, STATES, StateFunction, StateResult, States, bind};
 
 /// A chunk's state, ready to run.
@@ -35,17 +36,19 @@ pub struct MinionRunner<'a> {
     notes: Mutex<RunNotes>,
     done: AtomicU32,
     chunks: &'a [Chunk],
+    /// The pillar of this run, for `reload_pillar`.
+    pillar: Wanted,
 }
 
 impl<'a> MinionRunner<'a> {
-    /// A runner for one run over these chunks.
-    pub fn new(act: &'a Act, chunks: &'a [Chunk]) -> Self {
+    /// A runner for one run over these chunks, which see this pillar.
+    pub fn new(act: &'a Act, chunks: &'a [Chunk], pillar: Wanted) -> Self {
         let notes = Mutex::new(RunNotes::default());
         let opts = act.opts();
         let tolerant = opts.get("unknown_arguments").and_then(Value::as_str) == Some("warn");
         let aggregates = Aggregates::of(chunks, opts.get("state_aggregate").unwrap_or(&Value::Null));
         let (states, done) = (States::new(STATES), AtomicU32::new(0));
-        Self { act, tolerant, aggregates, predicted: Mutex::default(), states, notes, done, chunks }
+        Self { act, tolerant, aggregates, predicted: Mutex::default(), states, notes, done, chunks, pillar }
     }
 
     /// The chunk's state, bound to its arguments, and what was let pass (`unknown_arguments: warn`).
@@ -203,11 +206,10 @@ impl<'a> MinionRunner<'a> {
                 Err(error) => outcome.warnings.push(format!("reload_grains: {error}")),
             }
         }
-        if asked("reload_pillar") {
-            match self.act.daemon().refresh_pillar(None, None, &Map::new()) {
-                Ok(pillar) => self.act.set_pillar(pillar),
-                Err(error) => outcome.warnings.push(format!("reload_pillar: {error}")),
-            }
+        if asked("reload_pillar")
+            && let Err(error) = renew_pillar(self.act, &self.pillar)
+        {
+            outcome.warnings.push(format!("reload_pillar: {error}"));
         }
         if asked("fire_event") {
             let own = chunk.get("fire_event").and_then(Value::as_str);
@@ -249,6 +251,14 @@ impl<'a> MinionRunner<'a> {
         outcome.warnings.extend(warnings);
         outcome
     }
+}
+
+/// Lets the run see the pillar as it is now.
+pub fn renew_pillar(act: &Act, wanted: &Wanted) -> Result<(), CallError> {
+    let Wanted { saltenv, pillarenv, overrides } = wanted;
+    let pillar = act.daemon().refresh_pillar(saltenv.as_deref(), pillarenv.as_deref(), overrides)?;
+    act.set_pillar(pillar);
+    Ok(())
 }
 
 /// What the comment says of a call that is followed by another.

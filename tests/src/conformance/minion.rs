@@ -1,15 +1,18 @@
 //! A minion as the recordings had it: masterless, id `web1`, recorded grains, everything below the scratch directory.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fleet_common::files::Roots;
+use fleet_common::call::{CallError, Facts};
+use fleet_common::files::{FileSource, Roots};
 use fleet_common::ids::MinionId;
+use fleet_common::pillar;
 use fleet_common::render::{Limits, Renderer};
 use fleet_common::value::{Map, Value, json_load};
 use fleet_minion::cx::{Act, Parts};
 use fleet_minion::foreground::Foreground;
+use fleet_minion::pillar::Wanted;
 
 use super::{Case, Scratch};
 
@@ -55,26 +58,37 @@ pub(super) fn opts(case: &Case, scratch: &Scratch) -> Map {
 /// The context that all calls of a case share.
 pub(super) fn context(case: &Case, scratch: &Scratch) -> Result<Act, String> {
     let grains = grains(case)?;
-    // A pillar compiled from the same data is the business of the area `compile`.
     let pillar = scratch.substitute(case.input.get("pillar").unwrap_or(&Value::Null));
     let pillar = pillar.as_map().cloned().unwrap_or_default();
-    let roots: BTreeMap<_, _> =
-        scratch.roots(&case.input, "envs").into_iter().map(|(env, dir)| (env, vec![dir])).collect();
-    let again = (grains.clone(), pillar.clone());
-    let (again_grains, again_pillar) = (again.0, again.1);
-    let daemon =
-        Foreground::new(Box::new(move || Ok(again_grains.clone())), Box::new(move || Ok(again_pillar.clone())));
-    Ok(Act::new(Parts {
-        id: "web1".parse::<MinionId>().map_err(|error| error.to_string())?,
+    let id = "web1".parse::<MinionId>().map_err(|error| error.to_string())?;
+    let roots = |key: &str| -> BTreeMap<String, Vec<PathBuf>> {
+        scratch.roots(&case.input, key).into_iter().map(|(env, dir)| (env, vec![dir])).collect()
+    };
+    let parts = |pillar: Map, daemon: Foreground| Parts {
+        id: id.clone(),
         jid: None,
-        grains: Arc::new(grains),
+        grains: Arc::new(grains.clone()),
         pillar: Arc::new(pillar),
         opts: Arc::new(opts(case, scratch)),
-        files: Arc::new(Roots::new(roots)),
+        files: Arc::new(Roots::new(roots("envs"))),
         cache_dir: scratch.root().join("cache"),
         config_dir: Some(scratch.root().join("etc-salt")),
         renderer: Arc::new(Renderer::new(Limits::default())),
         functions: fleet_minion::registry::functions(),
         daemon: Arc::new(daemon),
-    }))
+    };
+    let nothing = Foreground::new(Box::new(|| Ok(Map::new())), Box::new(|_| Ok(Map::new())));
+    let act = Act::new(parts(Map::new(), nothing));
+    let files: Arc<dyn FileSource> = Arc::new(Roots::new(roots("pillar_envs")));
+    let compile = move |wanted: Wanted| {
+        let configured = pillar::Options::from_opts(&act.look().opts());
+        let pillarenv = wanted.pillarenv.or_else(|| configured.pillarenv.clone());
+        let options = pillar::Options { pillarenv, overrides: wanted.overrides, ..configured };
+        let compiled = pillar::compile(act.renderer(), &files, Arc::new(act.look().clone()), &options);
+        let faults: Vec<String> = compiled.faults.iter().map(pillar::Fault::text).collect();
+        if faults.is_empty() { Ok(compiled.data) } else { Err(CallError::Failed(faults.join("\n"))) }
+    };
+    let again = grains.clone();
+    let daemon = Foreground::new(Box::new(move || Ok(again.clone())), Box::new(compile));
+    Ok(Act::new(parts(pillar, daemon)))
 }

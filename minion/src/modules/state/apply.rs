@@ -1,54 +1,14 @@
 //! `state.apply`, `state.sls`, `state.highstate` and `state.sls_id`.
 
-use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, Outcome};
 use fleet_common::state::show::{matches_of, sls_names};
 use fleet_common::state::{render, top};
 use fleet_common::value::{Map, Value};
 
 use super::disable::{refuse_highstate, refuse_sls};
+use super::run_args::run_args;
 use super::session::{Wish, failed, run_states};
 use crate::cx::Act;
-
-macro_rules! run_args {
-    ($(#[doc = $doc:expr])* $name:ident { $($(#[doc = $field_doc:expr])* $field:ident : $kind:ty $(= $default:expr)?,)* }) => {
-        args! {
-            $(#[doc = $doc])*
-            pub struct $name {
-                $($(#[doc = $field_doc])* $field: $kind $(= $default)?,)*
-                /// Dry run: say what would change.
-                test: Option<bool> = None,
-                /// SLS files (text or list) or `{id: …}` and `{sls: …}` to leave out.
-                exclude: Value = Value::Null,
-                /// Wait for a state run that is under way instead of refusing.
-                queue: bool = false,
-                /// Run beside another state run. Dangerous.
-                concurrent: bool = false,
-                /// Environment of the states.
-                saltenv: Option<String> = None,
-                /// Environment of the pillar.
-                pillarenv: Option<String> = None,
-                /// Pillar data over that of the master.
-                pillar: Option<Map> = None,
-            }
-        }
-        impl $name {
-            fn wish(&self, function: &'static str) -> Wish {
-                Wish {
-                    function,
-                    test: self.test,
-                    queue: self.queue,
-                    concurrent: self.concurrent,
-                    saltenv: self.saltenv.clone(),
-                    pillarenv: self.pillarenv.clone(),
-                    pillar: self.pillar.clone().unwrap_or_default(),
-                    exclude: self.exclude.clone(),
-                    only: None,
-                }
-            }
-        }
-    };
-}
 
 run_args! {
     /// Arguments of `state.apply`.
@@ -81,6 +41,13 @@ run_args! {
 pub(super) fn apply(act: &Act, arguments: Arguments) -> CallResult {
     let args = Apply::bind("state.apply", arguments)?;
     let wish = args.wish("state.apply");
+    if args.mods.truthy() { run_sls(act, wish, &args.mods) } else { run_top(act, wish) }
+}
+
+/// `state.apply`, always a dry run.
+pub(super) fn test(act: &Act, arguments: Arguments) -> CallResult {
+    let args = Apply { test: Some(true), ..Apply::bind("state.test", arguments)? };
+    let wish = args.wish("state.test");
     if args.mods.truthy() { run_sls(act, wish, &args.mods) } else { run_top(act, wish) }
 }
 

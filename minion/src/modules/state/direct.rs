@@ -9,6 +9,7 @@ use fleet_common::state::read;
 use fleet_common::value::{Map, Value};
 use fleet_common::yaml::Marks;
 
+use super::run_args::run_args;
 use super::session::{Wish, run_states};
 use crate::cx::Act;
 use crate::system::fs::read_bounded;
@@ -23,9 +24,13 @@ args! {
         /// Dry run.
         test: Option<bool> = None,
         /// Wait for a state run that is under way.
-        queue: bool = false,
+        queue: Option<bool> = None,
+        /// Run beside another state run. Dangerous.
+        concurrent: bool = false,
         /// Environment of the states.
         saltenv: Option<String> = None,
+        /// Environment of the pillar.
+        pillarenv: Option<String> = None,
         /// Pillar data over that of the master.
         pillar: Option<Map> = None,
         /// Arguments of the state function.
@@ -33,40 +38,19 @@ args! {
     }
 }
 
-args! {
+run_args! {
     /// Arguments of `state.low` and `state.high`.
-    pub struct Data {
+    Data {
         /// The data.
         data: Map,
-        /// Dry run.
-        test: Option<bool> = None,
-        /// Wait for a state run that is under way.
-        queue: bool = false,
-        /// Environment of the states.
-        saltenv: Option<String> = None,
-        /// Pillar data over that of the master.
-        pillar: Option<Map> = None,
     }
 }
-
-args! {
+run_args! {
     /// Arguments of `state.template` and `state.template_str`.
-    pub struct Template {
+    Template {
         /// A path, or the text itself.
         tem: String,
-        /// Dry run.
-        test: Option<bool> = None,
-        /// Wait for a state run that is under way.
-        queue: bool = false,
-        /// Environment of the states.
-        saltenv: Option<String> = None,
-        /// Pillar data over that of the master.
-        pillar: Option<Map> = None,
     }
-}
-
-fn wish(function: &'static str, test: Option<bool>, queue: bool, saltenv: Option<String>, pillar: Option<Map>) -> Wish {
-    Wish { function, test, queue, saltenv, pillar: pillar.unwrap_or_default(), ..Wish::default() }
 }
 
 pub(super) fn single(act: &Act, arguments: Arguments) -> CallResult {
@@ -79,11 +63,22 @@ pub(super) fn single(act: &Act, arguments: Arguments) -> CallResult {
     items.extend(args.arguments.into_iter().map(|(key, value)| Value::Map(Map::from_iter([(key, value)]))));
     let body = Map::from_iter([(module, Value::List(items))]);
     let data = Value::Map(Map::from_iter([(id.as_str(), body)]));
-    run_data(act, &wish("state.single", args.test, args.queue, args.saltenv, args.pillar), data)
+    let wish = Wish {
+        function: "state.single",
+        test: args.test,
+        queue: args.queue,
+        concurrent: args.concurrent,
+        saltenv: args.saltenv,
+        pillarenv: args.pillarenv,
+        pillar: args.pillar.unwrap_or_default(),
+        ..Wish::default()
+    };
+    run_data(act, &wish, data)
 }
 
 pub(super) fn low(act: &Act, arguments: Arguments) -> CallResult {
     let args = Data::bind("state.low", arguments)?;
+    let wish = args.wish("state.low");
     let mut data = args.data;
     let mut take = |key: &str| match data.remove(key) {
         Some(Value::Str(text)) => Some(text),
@@ -99,7 +94,7 @@ pub(super) fn low(act: &Act, arguments: Arguments) -> CallResult {
     items.extend(data.into_iter().map(|(key, value)| Value::Map(Map::from_iter([(key, value)]))));
     let body = Map::from_iter([(state.as_str(), Value::List(items))]);
     let data = Value::Map(Map::from_iter([(id.as_str(), body)]));
-    let outcome = run_data(act, &wish("state.low", args.test, args.queue, args.saltenv, args.pillar), data)?;
+    let outcome = run_data(act, &wish, data)?;
     // One chunk: its result alone is the return.
     let only = outcome.value.as_map().and_then(|map| map.values().next().cloned());
     Ok(match only {
@@ -110,22 +105,19 @@ pub(super) fn low(act: &Act, arguments: Arguments) -> CallResult {
 
 pub(super) fn high(act: &Act, arguments: Arguments) -> CallResult {
     let args = Data::bind("state.high", arguments)?;
-    let wish = wish("state.high", args.test, args.queue, args.saltenv, args.pillar);
-    run_data(act, &wish, Value::Map(args.data))
+    run_data(act, &args.wish("state.high"), Value::Map(args.data))
 }
 
 pub(super) fn template(act: &Act, arguments: Arguments) -> CallResult {
     let args = Template::bind("state.template", arguments)?;
     let text = read_bounded(Path::new(&args.tem), 16 << 20).map_err(|fault| CallError::Failed(fault.to_string()))?;
     let text = String::from_utf8(text).map_err(|_| CallError::Failed(format!("{}: not UTF-8 text", args.tem)))?;
-    let wish = wish("state.template", args.test, args.queue, args.saltenv, args.pillar);
-    run_text(act, &wish, &text, &args.tem)
+    run_text(act, &args.wish("state.template"), &text, &args.tem)
 }
 
 pub(super) fn template_str(act: &Act, arguments: Arguments) -> CallResult {
     let args = Template::bind("state.template_str", arguments)?;
-    let wish = wish("state.template_str", args.test, args.queue, args.saltenv, args.pillar);
-    run_text(act, &wish, &args.tem, "<template_str>")
+    run_text(act, &args.wish("state.template_str"), &args.tem, "<template_str>")
 }
 
 fn run_data(act: &Act, wish: &Wish, data: Value) -> CallResult {

@@ -3,6 +3,7 @@
 mod apply;
 mod direct;
 mod disable;
+mod run_args;
 mod session;
 mod show;
 
@@ -21,6 +22,13 @@ pub const MODULE: Module = Module {
             "state.apply web,db test=True",
             apply::Apply::ROWS,
             apply::apply,
+        ),
+        Function::changes(
+            "test",
+            "Says what SLS files, or without any the highstate, would change: `state.apply` with test=True.",
+            "state.test web",
+            apply::Apply::ROWS,
+            apply::test,
         ),
         Function::changes("sls", "Applies SLS files.", "state.sls web test=True", apply::Sls::ROWS, apply::sls),
         Function::changes(
@@ -98,7 +106,7 @@ pub const MODULE: Module = Module {
             "running",
             "The state runs that hold this minion now, worded as a refusal words them.",
             "state.running",
-            show::Nothing::ROWS,
+            show::Running::ROWS,
             show::running,
         )
         .quick(),

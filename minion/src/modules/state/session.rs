@@ -9,7 +9,8 @@ use fleet_common::state::{Chunk, Context, Exclude, Fault, High, Options, RunOpti
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Act, Look};
-use crate::highstate::{MinionRunner, RunLock};
+use crate::highstate::{MinionRunner, RunLock, renew_pillar};
+use crate::pillar::Wanted;
 
 /// How a call wants its run.
 #[derive(Debug, Clone, Default)]
@@ -18,8 +19,8 @@ pub struct Wish {
     pub function: &'static str,
     /// Dry run; `None`: as configured.
     pub test: Option<bool>,
-    /// Wait for another run instead of refusing.
-    pub queue: bool,
+    /// Wait for another run instead of refusing; `None`: as configured (`state_queue`).
+    pub queue: Option<bool>,
     /// Do not mind another run.
     pub concurrent: bool,
     /// Environment of states.
@@ -34,6 +35,15 @@ pub struct Wish {
     pub only: Option<String>,
 }
 
+impl Wish {
+    /// The pillar that the run is to see.
+    fn pillar(&self, look: &Look) -> Wanted {
+        let follows = look.opts().get("pillarenv_from_saltenv").is_some_and(Value::truthy);
+        let pillarenv = self.pillarenv.clone().or_else(|| self.saltenv.clone().filter(|_| follows));
+        Wanted { saltenv: self.saltenv.clone(), pillarenv, overrides: self.pillar.clone() }
+    }
+}
+
 /// A refusal before anything ran: texts, as the reference returns them.
 pub fn refused(lines: impl IntoIterator<Item = impl Into<Value>>, retcode: i32) -> Outcome {
     Outcome { value: lines.into_iter().collect(), retcode, ..Outcome::default() }
@@ -46,7 +56,8 @@ pub fn run_states(
     compile: impl FnOnce(&Context<'_>) -> Result<(High, Vec<Fault>), Outcome>,
 ) -> CallResult {
     let jid = act.jid().map(|jid| jid.as_str().to_owned());
-    let lock = match RunLock::take(act.cache_dir(), wish.function, jid.as_deref(), wish.queue) {
+    let queue = wish.queue.unwrap_or_else(|| act.opts().get("state_queue").is_some_and(Value::truthy));
+    let lock = match RunLock::take(act.cache_dir(), wish.function, jid.as_deref(), queue) {
         Ok(lock) => Some(lock),
         Err(_) if wish.concurrent => None,
         Err(error) => return Ok(refused([error.to_string()], 1)),
@@ -92,7 +103,7 @@ pub fn run_chunks(act: &Act, wish: &Wish, chunks: &[Chunk]) -> Outcome {
         only: wish.only.clone(),
         ..RunOptions::default()
     };
-    let runner = MinionRunner::new(act, chunks);
+    let runner = MinionRunner::new(act, chunks, wish.pillar(act));
     let mut report = run(&runner, chunks, &options);
     // Chunks that were refused or skipped are told with a time, too: outputs and tools expect one on every chunk.
     for result in report.results.iter_mut().filter(|result| !result.outcome.extra.contains("duration")) {
@@ -122,13 +133,11 @@ pub fn with_context<T>(
 
 /// The pillar of this run. Without a valid one nothing may run.
 fn fetch_pillar(act: &Act, wish: &Wish) -> Result<(), Outcome> {
-    match act.daemon().refresh_pillar(wish.saltenv.as_deref(), wish.pillarenv.as_deref(), &wish.pillar) {
-        Ok(pillar) => {
-            act.set_pillar(pillar);
-            Ok(())
-        }
+    match renew_pillar(act, &wish.pillar(act)) {
+        Ok(()) => Ok(()),
         Err(error) => {
-            let lines = ["Pillar failed to render with the following messages:".to_owned(), error.to_string()];
+            let error = error.to_string();
+            let lines = ["Pillar failed to render with the following messages:"].into_iter().chain(error.lines());
             Err(refused(lines, 1))
         }
     }

@@ -11,8 +11,11 @@ use crate::cx::Look;
 use crate::highstate::RunLock;
 
 args! {
-    /// No arguments.
-    pub struct Nothing {}
+    /// Arguments of `state.running`.
+    pub struct Running {
+        /// Asked for a run that would not mind others: nothing holds it.
+        concurrent: bool = false,
+    }
 }
 
 args! {
@@ -145,7 +148,7 @@ pub(super) fn id_exists(look: &Look, arguments: Arguments) -> CallResult {
 }
 
 pub(super) fn running(look: &Look, arguments: Arguments) -> CallResult {
-    Nothing::bind("state.running", arguments)?;
-    let held = RunLock::holder(look.cache_dir());
+    let args = Running::bind("state.running", arguments)?;
+    let held = if args.concurrent { None } else { RunLock::holder(look.cache_dir()) };
     Ok(held.into_iter().map(Value::from).collect::<Value>().into())
 }
