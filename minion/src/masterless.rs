@@ -218,6 +218,38 @@ mod tests {
     }
 
     #[test]
+    fn the_pillar_of_a_run_is_its_own_and_holds_it_when_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("srv/t.sls", "x: {test.nop: [name: \"{{ pillar.get('d') }} {{ pillar.get('k') }}\"]}\n");
+        write("base/top.sls", "base: {'*': [p]}\n");
+        write("base/p.sls", "d: {a: 1}\nk: base\n");
+        write("dev/top.sls", "dev: {'*': [p]}\n");
+        write("dev/p.sls", "k: {{ wrong.key }}\n");
+        let root = dir.path().display();
+        let text = format!(
+            "id: web1\ncachedir: {root}/cache\nfile_roots: {root}/srv\npillar_roots: {{base: [{root}/base], dev: [{root}/dev]}}\npillarenv: base\n"
+        );
+        let mut settings = Settings::from_text(&text, "minion").unwrap();
+        let (act, faults) = Masterless::load(&mut settings, dir.path()).unwrap().open();
+        assert_eq!(faults, []);
+        let more = Value::Map(Map::from_iter([("d", Map::from_iter([("a", 2)]))]));
+        let answer = act.run("state.sls", Arguments::positional(["t"]).with("pillar", more)).unwrap();
+        let names: Vec<_> = answer.value.as_map().unwrap().values().map(|chunk| chunk.get("name").cloned()).collect();
+        assert_eq!(names, [Some(Value::from("{'a': 2} base"))]);
+        let held = act.run("state.sls", Arguments::positional(["t"]).with("pillarenv", "dev")).unwrap();
+        assert_eq!(held.retcode, 1);
+        assert_eq!(
+            held.value.as_list().unwrap()[0],
+            Value::from("Pillar failed to render with the following messages:")
+        );
+    }
+
+    #[test]
     fn wrong_roots_are_told_with_their_place() {
         let mut settings = Settings::from_text("id: a\nfile_roots: {base: 5}\n", "minion").unwrap();
         let error = Masterless::load(&mut settings, Path::new("/")).unwrap_err();

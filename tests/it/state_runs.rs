@@ -104,3 +104,54 @@ fn usage_names_files_that_no_top_file_leads_to() {
     assert_eq!((names("used"), names("unused")), (vec!["t"], vec!["lost", "top"]));
     assert_eq!(base.get("count_all").and_then(Value::as_int), Some(3));
 }
+
+#[test]
+fn a_failure_that_was_put_right_is_no_failure_of_the_run() {
+    let status = |stop: &str| {
+        let tree = tree(&format!(
+            "a: {{test.fail_without_changes: []}}\nb: {{test.nop: [onfail: [test: a], onfail_stop: {stop}]}}\n"
+        ));
+        call(&minion_with(&tree.root, &[]), "state.sls", &["t"]).retcode
+    };
+    assert_eq!((status("false"), status("true")), (0, 2));
+}
+
+#[test]
+fn what_is_no_condition_does_not_hold_a_state_back() {
+    let tree = tree(
+        "a: {test.nop: [unless: null, onlyif: [false, 5, {no: fun}]]}\nb: {test.nop: [unless: [true, 'true']]}\n\
+         c: {test.nop: [onlyif: [{fun: cmd.run_all, cmd: 'false'}]]}\nd: {test.nop: [check_cmd: [{fun: test.true}]]}\n",
+    );
+    let answer = call(&minion_with(&tree.root, &[]), "state.sls", &["t"]).value;
+    let comment = |id| chunk(&answer, id).get("comment").and_then(Value::as_str).unwrap().to_owned();
+    assert_eq!(comment("a"), "Success!");
+    assert_eq!(comment("b"), "unless condition is true");
+    assert_eq!(comment("c"), "onlyif condition is false");
+    assert_eq!(comment("d"), "check_cmd determined the state failed");
+}
+
+#[test]
+fn single_states_name_a_function_and_require_nothing() {
+    let tree = tree("a: {test.nop: []}\n");
+    let act = minion_with(&tree.root, &[]);
+    let refused = call(&act, "state.single", &["test.nope", "x"]);
+    assert_eq!(
+        (refused.retcode, refused.value),
+        (1, Value::List(vec!["Specified state 'test.nope' was not found".into()]))
+    );
+    assert!(refused.diagnostics[0].to_string().contains("did you mean 'test.nop'?"), "{:?}", refused.diagnostics);
+    let require = Value::List(vec![[("test", "missing")].into_iter().collect::<fleet_common::value::Map>().into()]);
+    let answer = act.run("state.single", Arguments::positional(["test.nop", "x"]).with("require", require)).unwrap();
+    assert_eq!(chunk(&answer.value, "x").get("result"), Some(&Value::Bool(true)));
+    let included = call(&act, "state.template_str", &["include: [t]\nx: {test.nop: []}\n"]);
+    assert_eq!(included.retcode, 1, "{included:?}");
+}
+
+#[test]
+fn state_test_changes_nothing() {
+    let tree = tree("R/f: {file.managed: [contents: hi]}\n");
+    let answer = call(&minion_with(&tree.root, &[]), "state.test", &["t"]);
+    let results: Vec<_> = answer.value.as_map().unwrap().values().map(|chunk| chunk.get("result").cloned()).collect();
+    assert_eq!(results, [Some(Value::Null)]);
+    assert!(!tree.root.join("f").exists());
+}

@@ -49,7 +49,7 @@ pub use declaration::{Argument, Arguments, Body, Declaration, Exclude, High, Hom
 pub use fault::{Fault, Source, Spot, first_texts, texts};
 pub use provisional::PROVISIONAL;
 pub use requisite::{InKeyword, Keyword};
-pub use result::{ChunkResult, Outcome, Report, no_states};
+pub use result::{ChunkResult, Outcome, Report, no_states, not_available};
 pub use run::{ChunkRunner, Invocation, Job, Mode, RunOptions, Start, run};
 pub use sls::why_not_rendered;
 pub use top::{Top, top};

@@ -109,6 +109,12 @@ impl ChunkResult {
     }
 }
 
+/// The comment of a chunk whose function does not exist.
+pub fn not_available(chunk: &Chunk, function: &str) -> String {
+    let (state, sls) = (&chunk.state, chunk.sls.as_deref().unwrap_or("None"));
+    format!("State '{state}.{function}' was not found in SLS '{sls}'\nReason: '{state}.{function}' is not available.\n")
+}
+
 /// The return of a highstate that has nothing to run, with the reason.
 pub fn no_states(comment: &str) -> Value {
     let entry = Map::from_iter([
@@ -126,6 +132,8 @@ pub fn no_states(comment: &str) -> Value {
 pub struct Report {
     /// One entry a chunk that ran or was skipped; a run stopped by `failhard` has fewer than there were chunks.
     pub results: Vec<ChunkResult>,
+    /// A chunk failed, and nothing that waits for its failure put that right (`onfail_stop: False`).
+    pub failed: bool,
 }
 
 impl Report {
@@ -137,9 +145,8 @@ impl Report {
     pub fn faults(&self) -> Vec<Diagnostic> {
         self.results.iter().filter_map(|result| result.outcome.fault.as_deref().cloned()).collect()
     }
-    /// The exit status the run leaves: 2 when a chunk failed.
+    /// The exit status the run leaves: 2 when a chunk failed, or when there was nothing to run.
     pub fn retcode(&self) -> i32 {
-        let failed = self.results.iter().any(|result| result.outcome.result == Some(false));
-        if failed { 2 } else { 0 }
+        if self.failed || self.results.is_empty() { 2 } else { 0 }
     }
 }

@@ -60,7 +60,11 @@ fn read(context: &Context, result: &mut Top) -> Tops {
     let envs: Vec<String> = match options.saltenv.as_ref().or(options.state_top_saltenv.as_ref()) {
         Some(only) => vec![only.clone()],
         None => match context.tree.environments() {
-            Ok(envs) => envs.to_vec(),
+            // `env_order` names the environments whose top files count, if it names any.
+            Ok(envs) => {
+                let counts = |env: &&String| options.env_order.is_empty() || options.env_order.contains(*env);
+                envs.iter().filter(counts).cloned().collect()
+            }
             Err(error) => {
                 warnings.push(Fault::of_call(Problem::Files { why: error.to_string() }));
                 Vec::new()

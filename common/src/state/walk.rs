@@ -10,7 +10,7 @@ use super::listen::listeners;
 use super::missing::not_found;
 use super::provisional::Doubts;
 use super::requisite::Keyword;
-use super::result::{ChunkResult, Outcome, Report};
+use super::result::{ChunkResult, Outcome, Report, not_available};
 use super::run::{ChunkRunner, Invocation, Job, Mode, RunOptions};
 use super::status::{Seen, Status, decide};
 use crate::value::{Map, Value};
@@ -123,9 +123,31 @@ impl<'s, 'w> Walk<'s, 'w> {
         }
         self.join_all();
         self.listen();
+        let repaired = self.repaired();
+        let counts = |position: usize, result: &ChunkResult| {
+            result.outcome.result == Some(false) && !repaired.contains(&position)
+        };
+        let failed = self
+            .done
+            .iter()
+            .enumerate()
+            .any(|(position, done)| done.as_ref().is_some_and(|done| counts(position, done)));
+        let failed = failed || self.extra.iter().any(|result| result.outcome.result == Some(false));
         let mut results: Vec<ChunkResult> = self.done.into_iter().flatten().chain(self.extra).collect();
         results.sort_by_key(|result| result.run_num);
-        Report { results }
+        Report { results, failed }
+    }
+
+    /// Failed chunks that were put right: by one that waits for their failure, succeeded, and says `onfail_stop: False`.
+    fn repaired(&self) -> HashSet<usize> {
+        let succeeded =
+            |position: usize| self.done[position].as_ref().is_some_and(|done| done.outcome.result == Some(true));
+        let repairs = |position: &usize| {
+            self.chunks[*position].get("onfail_stop").is_some_and(|stop| !stop.truthy()) && succeeded(*position)
+        };
+        let edges = (0..self.chunks.len()).filter(repairs).flat_map(|position| &self.graph.edges[position]);
+        let groups = edges.filter(|edge| edge.keyword == Keyword::Onfail).map(|edge| &self.graph.groups[edge.group]);
+        groups.flatten().copied().collect()
     }
 
     /// Runs one chunk and everything it waits for.
@@ -429,7 +451,7 @@ impl<'s, 'w> Walk<'s, 'w> {
             let outcome = if self.runner.has_mod_watch(&chunk.state) {
                 self.runner.run(&Invocation { chunk, mode: self.mode(), watch: Some(Vec::new()) })
             } else {
-                Outcome::failed(not_available(chunk))
+                Outcome::failed(not_available(chunk, "mod_watch"))
             };
             let run_num = self.next_num + outcome.attempts.max(1) - 1;
             self.next_num = run_num + 1;
@@ -449,11 +471,6 @@ impl<'s, 'w> Walk<'s, 'w> {
             self.extra.push(error);
         }
     }
-}
-
-fn not_available(chunk: &Chunk) -> String {
-    let (state, sls) = (&chunk.state, chunk.sls.as_deref().unwrap_or("None"));
-    format!("State '{state}.mod_watch' was not found in SLS '{sls}'\nReason: '{state}.mod_watch' is not available.\n")
 }
 
 #[cfg(test)]

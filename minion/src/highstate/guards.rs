@@ -25,9 +25,7 @@ pub fn guarded(act: &Act, chunk: &Chunk) -> Guard {
     let mut texts = Vec::new();
     let mut skip = false;
     for (option, skips_when) in [("onlyif", false), ("unless", true)] {
-        let Some(condition) = chunk.get(option).filter(|value| !matches!(value, Value::Bool(_) | Value::Int(_))) else {
-            continue;
-        };
+        let Some(condition) = chunk.get(option).filter(|value| is_asked(value)) else { continue };
         match holds(act, chunk, condition, option) {
             Err(text) => return Guard::Failed(text),
             Ok(truth) => {
@@ -43,12 +41,21 @@ pub fn guarded(act: &Act, chunk: &Chunk) -> Guard {
     if skip { Guard::Skip(texts.join("\n")) } else { Guard::Run }
 }
 
-/// The commands of `check_cmd`: `None` when all succeed, else the text of the failure.
+/// True if one of the commands of `check_cmd` fails. What is no command has not succeeded.
 pub fn check_failed(act: &Act, chunk: &Chunk, commands: &Value) -> bool {
-    listed(commands).iter().any(|command| match command.as_str() {
-        Some(line) => status(act, chunk, line) != 0,
-        None => false,
-    })
+    let commands = listed(commands);
+    commands.is_empty()
+        || commands.iter().any(|command| command.as_str().is_none_or(|line| status(act, chunk, line) != 0))
+}
+
+/// True for what is a condition, or should be one; nothing, numbers and truths are passed over, alone and in lists.
+fn is_asked(condition: &Value) -> bool {
+    match condition {
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => false,
+        Value::List(entries) => entries.is_empty() || entries.iter().any(is_asked),
+        Value::Map(entry) => entry.contains("fun"),
+        _ => true,
+    }
 }
 
 fn listed(value: &Value) -> Vec<Value> {
@@ -64,14 +71,13 @@ fn holds(act: &Act, chunk: &Chunk, condition: &Value, option: &str) -> Result<bo
     if entries.is_empty() {
         return Err(format!("{option} is empty: give a command or a list of commands"));
     }
-    for entry in &entries {
+    for entry in entries.iter().filter(|entry| is_asked(entry)) {
         let truth = match entry {
             Value::Str(line) if line.trim().is_empty() => {
                 return Err(format!("{option} has an empty command"));
             }
             Value::Str(line) => status(act, chunk, line) == 0,
             Value::Map(map) => function(act, map, option)?,
-            Value::Bool(truth) => *truth,
             other => return Err(format!("{option} takes commands and functions, not {}", other.kind())),
         };
         if !truth {
@@ -100,7 +106,7 @@ fn status(act: &Act, chunk: &Chunk, line: &str) -> i64 {
 fn function(act: &Act, entry: &Map, option: &str) -> Result<bool, String> {
     let mut keyword = entry.clone();
     let Some(Value::Str(name)) = keyword.remove("fun") else {
-        return Err(format!("{option}: an entry that is no command needs 'fun'"));
+        return Err(format!("{option}: 'fun' is the name of a function"));
     };
     let positional = match keyword.remove("args") {
         None | Some(Value::Null) => Vec::new(),
@@ -109,6 +115,10 @@ fn function(act: &Act, entry: &Map, option: &str) -> Result<bool, String> {
     };
     let wanted = keyword.remove("get_return").and_then(|path| String::from_value(path).ok());
     let outcome = act.run(&name, Arguments { positional, keyword }).map_err(|error| format!("{option}: {error}"))?;
+    // Functions that run commands say how those ended beside what they return.
+    if outcome.retcode != 0 {
+        return Ok(false);
+    }
     let value = match &wanted {
         Some(path) => traverse(&outcome.value, path, ":").cloned().unwrap_or_default(),
         None => outcome.value,
@@ -125,9 +135,7 @@ fn created(chunk: &Chunk) -> Option<String> {
     let exists = |path: &Value| path.as_str().is_some_and(|path| Path::new(path).exists());
     match chunk.get("creates")? {
         Value::Str(path) if Path::new(path).exists() => Some(format!("{path} exists")),
-        Value::List(paths) if !paths.is_empty() && paths.iter().all(exists) => {
-            Some("All files in creates exist".to_owned())
-        }
+        Value::List(paths) if paths.iter().all(exists) => Some("All files in creates exist".to_owned()),
         _ => None,
     }
 }

@@ -8,8 +8,8 @@ use fleet_common::value::Value;
 /// How often and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Retry {
-    /// Calls at most, from 1.
-    pub attempts: u32,
+    /// Calls at most; below 2 the state is called once.
+    pub attempts: i64,
     /// The result that ends it.
     pub until: Option<bool>,
     /// Seconds between calls.
@@ -21,32 +21,31 @@ pub struct Retry {
 impl Retry {
     /// Reads the option: `True`, or a mapping (or list of mappings) of `attempts`, `until`, `interval`, `splay`.
     /// What is of the wrong kind keeps its default, said as a warning.
-    pub fn parse(option: &Value) -> (Option<Self>, Vec<String>) {
+    pub fn parse(option: &Value) -> (Self, Vec<String>) {
         let mut retry = Self { attempts: 2, until: Some(true), interval: 30, splay: 0 };
         let mut warnings = Vec::new();
         let entries = match option {
-            Value::Bool(true) => return (Some(retry), warnings),
+            Value::Bool(true) => return (retry, warnings),
+            Value::Bool(false) => return (Self { attempts: 0, ..retry }, warnings),
             Value::Map(map) => vec![map],
             Value::List(items) => items.iter().filter_map(Value::as_map).collect(),
             _ => {
-                if option.truthy() {
-                    warnings.push("State is set to retry, but a valid dict for retry configuration was not found.  Using retry defaults".to_owned());
-                    return (Some(retry), warnings);
-                }
-                return (None, warnings);
+                warnings.push("State is set to retry, but a valid dict for retry configuration was not found.  Using retry defaults".to_owned());
+                return (retry, warnings);
             }
         };
         for (key, value) in entries.into_iter().flatten() {
-            let number = || i64::from_value(value.clone()).ok().and_then(|number| u64::try_from(number).ok());
+            let whole = || i64::from_value(value.clone()).ok();
+            let number = || whole().and_then(|number| u64::try_from(number).ok());
             match key.as_str() {
-                Some("attempts") => retry.attempts = number().map_or(retry.attempts, |n| n.clamp(1, 10_000) as u32),
+                Some("attempts") => retry.attempts = whole().map_or(retry.attempts, |n| n.min(10_000)),
                 Some("interval") => retry.interval = number().unwrap_or(retry.interval),
                 Some("splay") => retry.splay = number().unwrap_or(0),
-                Some("until") => retry.until = value.as_bool(),
+                Some("until") => retry.until = value.as_bool().or(retry.until),
                 _ => warnings.push(format!("retry has no option {key:?}")),
             }
         }
-        (Some(retry), warnings)
+        (retry, warnings)
     }
 
     /// What a dry run says of it.
@@ -82,10 +81,16 @@ mod tests {
 
     #[test]
     fn defaults_and_settings() {
-        assert_eq!(Retry::parse(&Value::Bool(true)).0.map(|retry| (retry.attempts, retry.interval)), Some((2, 30)));
+        let parsed = |option: Value| {
+            let (retry, warnings) = Retry::parse(&option);
+            (retry.attempts, retry.interval, retry.until, warnings.len())
+        };
+        assert_eq!(parsed(Value::Bool(true)), (2, 30, Some(true), 0));
+        assert_eq!(parsed(Value::Bool(false)), (0, 30, Some(true), 0));
+        assert_eq!(parsed(Value::Null), (2, 30, Some(true), 1));
         let map: Map = [("attempts", 5), ("interval", 0)].into_iter().collect();
-        let (retry, warnings) = Retry::parse(&Value::Map(map));
-        assert_eq!((retry.map(|retry| retry.attempts), warnings.len()), (Some(5), 0));
-        assert_eq!(Retry::parse(&Value::Bool(false)).0, None);
+        assert_eq!(parsed(Value::Map(map)), (5, 0, Some(true), 0));
+        assert_eq!(parsed(Value::Map([("until", "True")].into_iter().collect())), (2, 30, Some(true), 0));
+        assert_eq!(parsed(Value::Map([("until", false)].into_iter().collect())).2, Some(false));
     }
 }

@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use fleet_common::call::{ArgError, CallError, Facts};
-use fleet_common::state::{Chunk, ChunkResult, ChunkRunner, Invocation, Mode, Outcome, PROVISIONAL, Start, is_option};
+use fleet_common::state::{
+    Chunk, ChunkResult, ChunkRunner, Invocation, Mode, Outcome, PROVISIONAL, Start, is_option, not_available,
+};
 use fleet_common::value::{Map, Value};
 
 use super::aggregate::Aggregates;
@@ -97,12 +99,11 @@ impl<'a> MinionRunner<'a> {
         let name = format!("{}.{}", chunk.state, chunk.fun);
         let fault = chunk.spot.diagnostic(format!("there is no state function '{name}'")).about(&*chunk.id);
         let suggestion = self.states.suggestion(&chunk.state, &chunk.fun);
-        let (hint, fault) = match suggestion {
-            Some(near) => (format!(" Did you mean '{near}'?"), fault.help(format!("did you mean '{near}'?"))),
-            None => (String::new(), fault),
+        let fault = match suggestion {
+            Some(near) => fault.help(format!("did you mean '{near}'?")),
+            None => fault,
         };
-        let sls = chunk.sls.as_deref().unwrap_or("None");
-        Outcome::refused(self.placed(chunk, &format!("State '{name}' was not found in SLS '{sls}'.{hint}")), fault)
+        Outcome::refused(not_available(chunk, &chunk.fun), fault)
     }
 
     /// A text with the place of the declaration, where there is one.
@@ -228,7 +229,7 @@ impl<'a> MinionRunner<'a> {
     }
 
     fn with_retries(&self, invocation: &Invocation<'_>, function: &StateFunction, state: &dyn AnyState) -> Outcome {
-        let (retry, warnings) = invocation.chunk.get("retry").map_or((None, Vec::new()), Retry::parse);
+        let (retry, warnings) = invocation.chunk.get("retry").map(Retry::parse).unzip();
         let mut outcome = self.once(invocation, function, state);
         // What would change will not change by waiting: a dry run only says how it would be tried.
         if let (Some(retry), Mode::Dry) = (&retry, invocation.mode) {
@@ -236,7 +237,7 @@ impl<'a> MinionRunner<'a> {
         } else if let Some(retry) = retry {
             let mut told = String::new();
             let mut changes = outcome.changes.clone();
-            while outcome.result != retry.until && outcome.attempts < retry.attempts {
+            while outcome.result != retry.until && i64::from(outcome.attempts) < retry.attempts {
                 told.push_str(&attempt(outcome.attempts, &outcome));
                 std::thread::sleep(
                     retry.pause(u64::from(std::process::id()).wrapping_mul(u64::from(outcome.attempts))),
@@ -248,7 +249,7 @@ impl<'a> MinionRunner<'a> {
             outcome.changes = changes;
             outcome.comment = told + &outcome.comment;
         }
-        outcome.warnings.extend(warnings);
+        outcome.warnings.extend(warnings.into_iter().flatten());
         outcome
     }
 }

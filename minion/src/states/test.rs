@@ -166,12 +166,14 @@ fn pretend(function: &str, arguments: Arguments, succeeds: bool, changes: bool) 
         (false, false) => "If we weren't testing, this would be a failure!",
         (false, true) => "If we weren't testing, this would be failed with changes",
     };
-    let report = |usual: &str| {
-        let report = Report::new(comment.as_deref().unwrap_or(usual));
+    let report = |comment: &str| {
+        let report = Report::new(comment);
         if changes { report.changes(pretended()) } else { report }
     };
-    let dry = StateResult::new(if changes { None } else { Some(succeeds) }, report(dry_usual));
-    let real = StateResult::new(Some(succeeds), report(usual));
+    // Of a change that is predicted, the comment of the declaration is not heard.
+    let dry_comment = comment.as_deref().filter(|_| !changes).unwrap_or(dry_usual);
+    let dry = StateResult::new(if changes { None } else { Some(succeeds) }, report(dry_comment));
+    let real = StateResult::new(Some(succeeds), report(comment.as_deref().unwrap_or(usual)));
     Ok(Box::new(OpaqueRun(Pretend { dry, real, watches: true })))
 }
 
@@ -203,7 +205,8 @@ impl Configurable {
     fn answer(&self, dry: bool) -> Result<StateResult, Failure> {
         let changes = chosen(&self.changes, "changes")?;
         let succeeds = chosen(&self.result, "result")?;
-        let report = Report::new(self.comment.clone().unwrap_or_default());
+        let comment = self.comment.clone().filter(|comment| !comment.is_empty());
+        let report = Report::new(comment.unwrap_or_else(|| if dry { "This is a test" } else { "" }.to_owned()));
         let report = if changes { report.changes(pretended()) } else { report };
         let result = match (dry, changes) {
             (true, true) => None,

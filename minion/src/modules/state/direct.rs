@@ -4,14 +4,17 @@ use std::path::Path;
 
 use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, Outcome};
+use fleet_common::diag::Diagnostic;
 use fleet_common::render::{Scope, Template as Text};
-use fleet_common::state::read;
+use fleet_common::state::{Keyword, read};
+use fleet_common::value::python::str_;
 use fleet_common::value::{Map, Value};
 use fleet_common::yaml::Marks;
 
 use super::run_args::run_args;
-use super::session::{Wish, run_states};
+use super::session::{Wish, refused, run_states};
 use crate::cx::Act;
+use crate::states::{STATES, States};
 use crate::system::fs::read_bounded;
 
 args! {
@@ -20,7 +23,7 @@ args! {
         /// `module.function`.
         fun: String,
         /// The name.
-        name: Option<String> = None,
+        name: String,
         /// Dry run.
         test: Option<bool> = None,
         /// Wait for a state run that is under way.
@@ -56,13 +59,14 @@ run_args! {
 pub(super) fn single(act: &Act, arguments: Arguments) -> CallResult {
     let args = Single::bind("state.single", arguments)?;
     let Some((module, function)) = args.fun.split_once('.') else {
-        return Ok(super::session::refused([format!("Invalid function passed: '{}'", args.fun)], 1));
+        let fault = Diagnostic::user(format!("'{}' is no 'state.function'", args.fun));
+        let value = Value::from("Invalid function passed");
+        return Ok(Outcome { value, retcode: 1, diagnostics: vec![fault] });
     };
-    let id = args.name.clone().unwrap_or_else(|| args.fun.clone());
-    let mut items = vec![Value::from(function)];
-    items.extend(args.arguments.into_iter().map(|(key, value)| Value::Map(Map::from_iter([(key, value)]))));
-    let body = Map::from_iter([(module, Value::List(items))]);
-    let data = Value::Map(Map::from_iter([(id.as_str(), body)]));
+    if let Some(refusal) = refuse_unknown(module, function) {
+        return Ok(refusal);
+    }
+    let data = declared(&args.name, module, function, args.arguments);
     let wish = Wish {
         function: "state.single",
         test: args.test,
@@ -84,16 +88,16 @@ pub(super) fn low(act: &Act, arguments: Arguments) -> CallResult {
         Some(Value::Str(text)) => Some(text),
         _ => None,
     };
-    let (Some(state), Some(fun)) = (take("state"), take("fun")) else {
-        return Ok(super::session::refused(["Missing \"state\" or \"fun\" data"], 1));
-    };
-    let name = take("name");
-    let id = take("__id__").or_else(|| name.clone()).unwrap_or_else(|| format!("{state}.{fun}"));
-    let mut items = vec![Value::from(fun)];
-    items.extend(name.map(|name| Value::Map(Map::from_iter([("name", name)]))));
-    items.extend(data.into_iter().map(|(key, value)| Value::Map(Map::from_iter([(key, value)]))));
-    let body = Map::from_iter([(state.as_str(), Value::List(items))]);
-    let data = Value::Map(Map::from_iter([(id.as_str(), body)]));
+    let (state, fun, id) = (take("state"), take("fun"), take("__id__"));
+    let missing = [("state", state.is_none()), ("fun", fun.is_none()), ("name", !data.contains("name"))];
+    let missing: Vec<String> =
+        missing.iter().filter(|(_, missing)| *missing).map(|(key, _)| format!("Missing \"{key}\" data")).collect();
+    let (Some(state), Some(fun), []) = (state, fun, &*missing) else { return Ok(refused(missing, 1)) };
+    if let Some(refusal) = refuse_unknown(&state, &fun) {
+        return Ok(refusal);
+    }
+    let id = id.or_else(|| data.get("name").map(str_)).unwrap_or_default();
+    let data = declared(&id, &state, &fun, data);
     let outcome = run_data(act, &wish, data)?;
     // One chunk: its result alone is the return.
     let only = outcome.value.as_map().and_then(|map| map.values().next().cloned());
@@ -117,7 +121,30 @@ pub(super) fn template(act: &Act, arguments: Arguments) -> CallResult {
 
 pub(super) fn template_str(act: &Act, arguments: Arguments) -> CallResult {
     let args = Template::bind("state.template_str", arguments)?;
-    run_text(act, &args.wish("state.template_str"), &args.tem, "<template_str>")
+    run_text(act, &args.wish("state.template_str"), &args.tem, "<template-str>")
+}
+
+/// High data of one chunk. Alone in its run, it has nothing to require.
+fn declared(id: &str, state: &str, function: &str, arguments: Map) -> Value {
+    let mut items = vec![Value::from(function)];
+    let requires = |key: &str| Keyword::parse(key.strip_suffix("_in").unwrap_or(key)).is_some();
+    let arguments = arguments.into_iter().filter(|(key, _)| !key.as_str().is_some_and(requires));
+    items.extend(arguments.map(|(key, value)| Value::Map(Map::from_iter([(key, value)]))));
+    let body = Map::from_iter([(state, Value::List(items))]);
+    Value::Map(Map::from_iter([(id, body)]))
+}
+
+/// The refusal of a state function that does not exist.
+fn refuse_unknown(state: &str, function: &str) -> Option<Outcome> {
+    let (states, name) = (States::new(STATES), format!("{state}.{function}"));
+    if states.find(state, function).is_some() {
+        return None;
+    }
+    let fault = Diagnostic::user(format!("there is no state function '{name}'"));
+    let near = states.suggestion(state, function);
+    let fault = near.into_iter().fold(fault, |fault, near| fault.help(format!("did you mean '{near}'?")));
+    let lines = [format!("Specified state '{name}' was not found")];
+    Some(Outcome { diagnostics: vec![fault], ..refused(lines, 1) })
 }
 
 fn run_data(act: &Act, wish: &Wish, data: Value) -> CallResult {
@@ -130,6 +157,10 @@ fn run_text(act: &Act, wish: &Wish, text: &str, name: &str) -> CallResult {
         let scope = Scope { saltenv, facts: context.facts.clone(), context: Map::new() };
         let template = Text { text, path: name, sls: None };
         match context.renderer.sls(&scope, &template) {
+            Ok(sls) if sls.value.get("include").is_some() => Err(refused(
+                [format!("The 'include' declaration found on '{name}' is invalid when rendering single templates")],
+                1,
+            )),
             Ok(sls) => Ok(read(&context.options, sls.value, &sls.marks, name)),
             Err(diagnostic) => Err(Outcome {
                 value: Value::List(vec![Value::from(format!("Rendering {name} failed: {}", diagnostic.message))]),
