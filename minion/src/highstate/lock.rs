@@ -36,7 +36,14 @@ pub enum LockError {
 
 /// The held lock; dropping it (or the end of the process) frees it.
 pub struct RunLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for RunLock {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock to a child that was forked meanwhile and has not yet become its program.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl RunLock {
@@ -64,7 +71,7 @@ impl RunLock {
         let text = format!("{}\n{}\n{}\n{}\n", function, std::process::id(), started, jid.unwrap_or("req"));
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
         written.map_err(|error| unusable(plain(&error)))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Who holds the lock now, worded as `state.running` words it; nothing when it is free.
