@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use fleet_tests::harness::proxy::Proxy;
-use fleet_tests::harness::{Finished, Fleet, skip, wait_until};
+use fleet_tests::harness::{Finished, Fleet, FleetOptions, skip, wait_until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -268,4 +268,33 @@ fn no_link_and_no_name_reaches_what_is_not_served() {
     assert_eq!(written.as_array().unwrap().len(), 8);
     assert_eq!(fs::read(out.join("odd/new\nline")).unwrap(), b"new\nline");
     assert_eq!(fs::read(out.join("odd/$(id)")).unwrap(), b"$(id)");
+}
+
+#[test]
+fn many_minions_at_once_get_all_and_the_master_stays_small() {
+    let mut fleet = Fleet::new(&FleetOptions { quiet: true, ..FleetOptions::default() });
+    fleet.start_master();
+    let ids = ["web1", "web2", "web3", "web4", "web5", "web6"];
+    for id in ids {
+        fleet.start_minion(id, "");
+    }
+    fleet.accept(&ids);
+    fleet.wait_for(&ids);
+    for n in 0..400 {
+        put(&fleet, &format!("site/d{}/f{n}", n % 7), &noise(2048, n));
+    }
+    put(&fleet, "site/large", &noise(48 * MIB, 99));
+    let finished = fleet.ctl(&["*", "cp.cache_dir", "salt://site", "--out", "json", "--static", "-t", "60"]);
+    assert_eq!(finished.status, 0, "{finished:?}");
+    for id in ids {
+        assert_eq!(finished.json()[id].as_array().map(Vec::len), Some(401), "{id}");
+        let copy = fleet.minion_root(id).join("var/cache/salt/minion/files/base/site");
+        let diff = Command::new("diff").arg("-r").arg(fleet.dir().join("srv/salt/site")).arg(copy).output().unwrap();
+        assert!(diff.status.success(), "{id}: {}", String::from_utf8_lossy(&diff.stdout));
+    }
+    // What was under way was bounded by what each may have open, not by what was asked for.
+    let status = fs::read_to_string(format!("/proc/{}/status", fleet.pid("master"))).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 160 * 1024, "the master took {peak} KiB");
 }

@@ -32,6 +32,8 @@ pub struct Made {
     pub manifest: Manifest,
     /// Files there are.
     pub files: usize,
+    /// Bytes of the manifest as a message.
+    pub size: usize,
 }
 
 struct Last {
@@ -84,7 +86,7 @@ pub fn make(source: &dyn FileSource, index: &Index, (env, prefix): &Place, most:
     let Listing { files, directories } = source.listing(env, prefix)?;
     let count = files.len();
     if count > most {
-        return Ok(Made { digest: ByteBuf::new(), manifest: Manifest::default(), files: count });
+        return Ok(Made { digest: ByteBuf::new(), manifest: Manifest::default(), files: count, size: 0 });
     }
     let mut entries = Vec::with_capacity(count);
     for (path, stat) in files {
@@ -103,8 +105,9 @@ pub fn make(source: &dyn FileSource, index: &Index, (env, prefix): &Place, most:
         entries.push(Entry { path, facts: known });
     }
     let manifest = Manifest { files: entries, directories };
-    let digest = digest::of_bytes("sha256", &encode(&manifest)).unwrap_or_default();
-    Ok(Made { digest: ByteBuf::from(digest), manifest, files: count })
+    let encoded = encode(&manifest);
+    let digest = digest::of_bytes("sha256", &encoded).unwrap_or_default();
+    Ok(Made { digest: ByteBuf::from(digest), manifest, files: count, size: encoded.len() })
 }
 
 #[cfg(test)]
@@ -126,7 +129,7 @@ mod tests {
                 let make = async |_| {
                     let number = walks.fetch_add(1, Ordering::SeqCst) + 1;
                     tokio::time::sleep(Duration::from_millis(50)).await;
-                    Ok(Made { digest: ByteBuf::new(), manifest: Manifest::default(), files: number })
+                    Ok(Made { digest: ByteBuf::new(), manifest: Manifest::default(), files: number, size: 0 })
                 };
                 let made = manifests.get(("base".into(), String::new()), make).await.unwrap();
                 assert!(made.files > before, "walk {} began before the question", made.files);

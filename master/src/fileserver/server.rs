@@ -55,9 +55,12 @@ impl FileServer {
 
     /// Answers a request about files; `Err` gives one back that is about something else.
     pub async fn answer(self: &Arc<Self>, share: &Share, request: Request) -> Result<(Reply, Held), Request> {
-        let held = match &request {
-            Request::Read { length, .. } => self.hold(share, (*length).min(PART)).await,
-            Request::Bring { .. } => self.hold(share, (BATCH + SMALL) as u32).await,
+        let mut held = match &request {
+            Request::Read { length, .. } => self.hold(share, (*length).min(PART) as usize).await,
+            Request::Bring { .. } => self.hold(share, (BATCH + SMALL) as usize).await,
+            Request::Files { .. } => self.hold(share, SESSION_BUDGET).await,
+            // A walk at a time for a session; how long the answer is, it says.
+            Request::Tree { .. } => take(&share.0, SESSION_BUDGET).await.into_iter().collect(),
             _ => Vec::new(),
         };
         let reply = match request {
@@ -66,7 +69,11 @@ impl FileServer {
             }
             Request::Files { env, prefix, directories } => self.list(env, prefix, directories).await,
             Request::Stat { env, path } => self.blocking(move |files| files.stat(&env, &path)).await,
-            Request::Tree { env, prefix, known, most } => self.tree(env, prefix, known, most).await,
+            Request::Tree { env, prefix, known, most } => {
+                let (reply, more) = self.tree((env, prefix), known, most).await;
+                held.extend(more);
+                reply
+            }
             Request::Bring { env, files } => self.blocking(move |server| server.bring(&env, &files)).await,
             Request::Read { env, path, offset, length, sha256 } => {
                 self.blocking(move |files| files.read(&env, &path, (offset, length), &sha256)).await
@@ -76,11 +83,10 @@ impl FileServer {
         Ok((reply, held))
     }
 
-    async fn hold(&self, share: &Share, bytes: u32) -> Held {
+    async fn hold(&self, share: &Share, bytes: usize) -> Held {
         let mut held = Vec::with_capacity(2);
         for budget in [&share.0, &self.budget] {
-            // Budgets are never closed.
-            held.extend(budget.clone().acquire_many_owned(bytes.max(1)).await.ok());
+            held.extend(take(budget, bytes).await);
         }
         held
     }
@@ -94,7 +100,7 @@ impl FileServer {
         .await
     }
 
-    async fn tree(self: &Arc<Self>, env: String, prefix: String, known: ByteBuf, most: u32) -> Reply {
+    async fn tree(self: &Arc<Self>, place: (String, String), known: ByteBuf, most: u32) -> (Reply, Held) {
         let most = usize::try_from(most).unwrap_or(usize::MAX).min(MOST_ENTRIES);
         let server = self.clone();
         let make = async move |place: (String, String)| {
@@ -103,19 +109,22 @@ impl FileServer {
             let made = move || manifest::make(&*files.source, &files.index, &place, MOST_ENTRIES);
             tokio::task::spawn_blocking(made).await.unwrap_or_else(|_| Err(stopping()))
         };
-        let made = match self.manifests.get((env, prefix), make).await {
+        let made = match self.manifests.get(place, make).await {
             Ok(made) => made,
-            Err(error) => return refused(&error),
+            Err(error) => return (refused(&error), Vec::new()),
         };
-        let Made { digest, manifest, files } = &*made;
+        let Made { digest, manifest, files, size } = &*made;
+        let mut held = Vec::new();
         let state = if *files > most {
             TreeState::TooLarge { files: *files as u64 }
         } else if *digest == known {
             TreeState::Same {}
         } else {
+            // However many ask: copies are made for as many as the budget has room.
+            held.extend(take(&self.budget, *size).await);
             TreeState::Now { digest: digest.clone(), manifest: manifest.clone() }
         };
-        Reply::Tree { state }
+        (Reply::Tree { state }, held)
     }
 
     fn stat(&self, env: &str, path: &str) -> Result<Reply, FileError> {
@@ -172,6 +181,13 @@ impl FileServer {
             Err(_) => refused(&stopping()),
         }
     }
+}
+
+/// Takes bytes out of a budget, at most what one session may have.
+async fn take(budget: &Arc<Semaphore>, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    let bytes = u32::try_from(bytes.clamp(1, SESSION_BUDGET)).unwrap_or(u32::MAX);
+    // Budgets are never closed.
+    budget.clone().acquire_many_owned(bytes).await.ok()
 }
 
 /// What a message tells of a file; its checksum is left open.

@@ -121,7 +121,9 @@ impl Store {
         let folder = rustix::fs::openat(CWD, &self.partial, DIRECTORY, Mode::empty())?;
         let name = fleet_common::digest::hex(sum);
         let file = File::from(rustix::fs::openat(&folder, &name, NEW, PRIVATE)?);
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        let is_ours = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        // Whoever held the lock may have given the file its place in the meantime: then it is not to be touched.
+        if is_ours && is_named(&folder, &name, &file)? {
             return Ok(Partial { file, name });
         }
         // Another process brings the same: this one begins anew beside it.
@@ -223,6 +225,13 @@ fn split<'p>(env: &str, path: &'p str) -> (String, &'p str) {
         Some((folder, name)) => (format!("{env}/{folder}"), name),
         None => (env.to_owned(), path),
     }
+}
+
+/// True when a file still has this name.
+fn is_named(folder: &OwnedFd, name: &str, file: &File) -> io::Result<bool> {
+    let identity = |stat: rustix::fs::Stat| (stat.st_dev, stat.st_ino);
+    let own = identity(rustix::fs::fstat(file)?);
+    Ok(rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|found| identity(found) == own))
 }
 
 /// A handle as a path, for calls that take no handle.
