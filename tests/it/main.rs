@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on must fail")]
 
+mod archives;
 mod interop;
 mod jobs;
 mod ledger;

@@ -68,6 +68,12 @@ const CASES: &[Case] = &[
         "printf 'a\\nb\\n' > R/f",
         "printf 'a\\nb\\n' > R/f",
     ),
+    Case(
+        "archive.extracted",
+        "[{name: R/x}, {source: R/a.tar.gz}, {enforce_toplevel: true}]",
+        "mkdir -p R/src/app/d; echo f > R/src/app/d/f; ln -s d R/src/app/l; tar -C R/src -czf R/a.tar.gz app; rm -r R/src",
+        "rm R/x/app/d/f",
+    ),
     Case("file.cached", "[{name: 'salt://a.j2'}]", "", "rm -r R/cache/files"),
     Case(
         "file.not_cached",

@@ -8,6 +8,8 @@ pub const READ_ONLY: &[&str] = &[
     "alternatives.display",
     "alternatives.show_current",
     "alternatives.show_link",
+    "archive.is_encrypted",
+    "archive.list",
     "cmd.has_exec",
     "cmd.shells",
     "cmd.which",

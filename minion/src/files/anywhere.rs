@@ -1,11 +1,12 @@
 //! Files by their address, wherever they are: of the tree (`salt://`), of this machine, of a web server.
 
-use std::path::Path;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Component, Path, PathBuf};
 
 use super::web::{self, Wanted};
 use crate::cx::Look;
 use crate::system::checksum::Checksum;
-use crate::system::fs::read_bounded;
+use crate::system::fs::{WriteOptions, plain, read_bounded, write_atomic_with};
 
 /// Largest list of checksums.
 const LIST: u64 = 16 << 20;
@@ -37,6 +38,52 @@ pub fn read(look: &Look, address: &str, saltenv: &str, most: u64) -> Result<Vec<
         return Err(missing(format!("{address}: files by {scheme}:// are not supported")));
     }
     read_bounded(Path::new(path), most).map_err(|fault| missing(fault.to_string()))
+}
+
+/// A file as a path of this machine: itself, or its copy in the cache; `None` when there is no such file.
+///
+/// # Errors
+/// A file that cannot be brought, a kind of address that is not known.
+pub fn path(look: &Look, address: &str, saltenv: &str) -> Result<Option<PathBuf>, Missing> {
+    let missing = |why: String| Missing(why);
+    if let Some(rest) = address.strip_prefix("salt://") {
+        let (path, env) = rest.split_once("?saltenv=").unwrap_or((rest, saltenv));
+        return cached(look, env, path);
+    }
+    if web::is_web(address) {
+        let brought = web::bring(look, address, saltenv, &Wanted::default());
+        return brought.map(Some).map_err(|error| missing(error.to_string()));
+    }
+    let path = address.strip_prefix("file://").unwrap_or(address);
+    if let Some((scheme, _)) = path.split_once("://") {
+        return Err(missing(format!("{address}: files by {scheme}:// are not supported")));
+    }
+    Ok(Some(PathBuf::from(path)).filter(|path| path.exists()))
+}
+
+/// A file of the tree as its copy in the cache.
+fn cached(look: &Look, env: &str, path: &str) -> Result<Option<PathBuf>, Missing> {
+    let missing = |why: String| Missing(why);
+    let clean = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    if !clean || path.is_empty() || env.contains('/') || env == ".." {
+        return Ok(None);
+    }
+    let found = look.file_source().open(env, path).map_err(|error| missing(error.to_string()))?;
+    let Some(content) = found else { return Ok(None) };
+    let local = look.cache_dir().join("files").join(env).join(path);
+    // What came from a master is there by now; a tree on this machine is copied.
+    if !content.is(&local) {
+        let folder = local.parent().unwrap_or(&local);
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| missing(format!("{}: {}", folder.display(), plain(&error))))?;
+        let options = WriteOptions { mode: Some(0o600), ..WriteOptions::default() };
+        let written = write_atomic_with(&local, &options, |file| content.copy_to(file).map(drop));
+        written.map_err(|fault| missing(fault.to_string()))?;
+    }
+    Ok(Some(local))
 }
 
 /// The checksum that `source_hash` announces: written out, or the address of a list that has it under one of `names`.

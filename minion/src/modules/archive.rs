@@ -1,11 +1,15 @@
 //! `archive.*`: packing and unpacking with the system's own programs.
 
+use std::path::PathBuf;
+
 use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, Function, Outcome};
-use fleet_common::value::Value;
+use fleet_common::value::{Map, Value};
 
-use crate::cx::{Act, Module};
+use crate::cx::{Act, Look, Module};
+use crate::files::anywhere;
 use crate::modules::cmd::{Options, execute, split_words};
+use crate::system::archive::{ArchiveError, Kind, tar as tape, zip};
 
 /// The module.
 pub const MODULE: Module = Module {
@@ -51,9 +55,31 @@ pub const MODULE: Module = Module {
             cmd_unzip,
         ),
         Function::changes(
+            "unzip",
+            "Unpacks an archive of zip here, without a program; the names in it.",
+            "archive.unzip /tmp/z.zip /tmp/dest",
+            UnzipHere::ROWS,
+            |_, arguments| {
+                let args = UnzipHere::bind("archive.unzip", arguments)?;
+                let (archive, dest) = (PathBuf::from(args.zip_file), PathBuf::from(args.dest));
+                let names = zip::extract(&archive, &dest, args.password.as_deref(), args.extract_perms);
+                Ok(names.map_err(failed)?.into_iter().collect::<Value>().into())
+            },
+        ),
+        Function::reads(
+            "is_encrypted",
+            "True for an archive of zip that needs a password.",
+            "archive.is_encrypted /tmp/z.zip",
+            One::ROWS,
+            |look, arguments| {
+                let args = One::bind("archive.is_encrypted", arguments)?;
+                Ok(zip::is_encrypted(&here(look, &args.name, args.saltenv.as_deref())?).map_err(failed)?.into())
+            },
+        ),
+        Function::reads(
             "list",
-            "The names in an archive of tar.",
-            "archive.list /tmp/files.tar.gz",
+            "The names in an archive of tar or zip; verbose: by what they are.",
+            "archive.list salt://files.tar.gz",
             List::ROWS,
             list,
         ),
@@ -145,13 +171,54 @@ args! {
 args! {
     /// Arguments of `archive.list`.
     pub struct List {
-        /// The archive: a path.
+        /// The archive: `salt://…`, `https://…` or a path.
         name: String,
-        /// Kind of the archive; only tar is supported.
+        /// `tar` or `zip`; told by the name when not given.
         archive_format: Option<String> = None,
-        /// Not supported: files and directories apart.
+        /// Taken for trees written for the reference: compressions are known by their content.
+        options: Option<String> = None,
+        /// Components of the names to leave out.
+        strip_components: i64 = 0,
+        /// Directories, files and links apart, and what is at the top.
         verbose: bool = false,
+        /// Environment of `salt://`.
+        saltenv: Option<String> = None,
     }
+}
+
+args! {
+    /// Arguments of `archive.unzip`.
+    pub struct UnzipHere {
+        /// The archive.
+        zip_file: String,
+        /// Directory to unpack into.
+        dest: String,
+        /// Its password.
+        password: Option<String> = None,
+        /// Set the modes that the archive has.
+        extract_perms: bool = true,
+    }
+}
+
+args! {
+    /// An archive.
+    pub struct One {
+        /// The archive: `salt://…`, `https://…` or a path.
+        name: String,
+        /// Environment of `salt://`.
+        saltenv: Option<String> = None,
+    }
+}
+
+fn failed(error: ArchiveError) -> CallError {
+    CallError::Failed(error.to_string())
+}
+
+/// The archive on this machine.
+fn here(look: &Look, name: &str, saltenv: Option<&str>) -> Result<PathBuf, CallError> {
+    let path = anywhere::path(look, name, saltenv.unwrap_or("base"));
+    let path = path.map_err(|missing| CallError::Failed(missing.to_string()))?;
+    path.ok_or_else(|| CallError::Failed(format!("Failed to cache {name}")))
 }
 
 /// Runs a program; its output in lines, with its status.
@@ -217,27 +284,37 @@ fn cmd_unzip(act: &Act, arguments: Arguments) -> CallResult {
     lines(act, words, None, args.runas)
 }
 
-fn list(act: &Act, arguments: Arguments) -> CallResult {
+fn list(look: &Look, arguments: Arguments) -> CallResult {
     let args = List::bind("archive.list", arguments)?;
-    if args.verbose {
-        return Err(CallError::Unsupported("the argument 'verbose' of archive.list".to_owned()));
+    let kind = match &args.archive_format {
+        Some(name) => {
+            Kind::named(name).ok_or_else(|| CallError::Invocation(format!("Unsupported archive format '{name}'")))?
+        }
+        None => Kind::of_file(&args.name).ok_or_else(|| {
+            CallError::Invocation(
+                "Unable to guess archive format, please pass an 'archive_format' argument.".to_owned(),
+            )
+        })?,
+    };
+    let path = here(look, &args.name, args.saltenv.as_deref())?;
+    let contents = match kind {
+        Kind::Tar => tape::list(&path),
+        Kind::Zip => zip::list(&path),
+        Kind::Rar => return Err(CallError::Unsupported("archive.list of archives of rar".to_owned())),
+    };
+    let contents = contents.map_err(failed)?.without_first(usize::try_from(args.strip_components).unwrap_or(0));
+    if !args.verbose {
+        return Ok(contents.all().into_iter().collect::<Value>().into());
     }
-    let is_tar = args
-        .archive_format
-        .as_deref()
-        .map_or(!args.name.ends_with(".zip") && !args.name.ends_with(".rar"), |kind| kind == "tar");
-    if !is_tar {
-        return Err(CallError::Unsupported("archive.list of archives other than tar".to_owned()));
-    }
-    if args.name.contains("://") {
-        return Err(CallError::Unsupported(format!("archive.list of {}", args.name)));
-    }
-    let words = ["tar", "-tf", args.name.as_str()].map(Value::from).to_vec();
-    let answer = execute(act, &Value::List(words), &Options::default())?;
-    if answer.status != 0 {
-        return Err(CallError::Failed(format!("Unable to list contents of {}: {}", args.name, answer.stderr)));
-    }
-    let mut names: Vec<&str> = answer.stdout.lines().collect();
-    names.sort_unstable();
-    Ok(names.into_iter().collect::<Value>().into())
+    let top = [contents.top_dirs(), contents.top_files(), contents.top_links()];
+    let [top_dirs, top_files, top_links] = top.map(|names| names.into_iter().collect::<Value>());
+    Ok(Map::from_iter([
+        ("dirs", contents.dirs.into_iter().collect::<Value>()),
+        ("files", contents.files.into_iter().collect()),
+        ("links", contents.links.into_iter().collect()),
+        ("top_level_dirs", top_dirs),
+        ("top_level_files", top_files),
+        ("top_level_links", top_links),
+    ])
+    .into())
 }

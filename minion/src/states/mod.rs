@@ -8,6 +8,7 @@ mod plan;
 mod table;
 
 pub mod alternatives;
+pub mod archive;
 pub mod cmd;
 pub mod environ;
 pub mod file;
@@ -33,6 +34,7 @@ pub use table::{StateFunction, StateModule, States};
 /// All state modules, in any order.
 pub const STATES: &[&StateModule] = &[
     &alternatives::STATE,
+    &archive::STATE,
     &cmd::STATE,
     &environ::STATE,
     &file::STATE,

@@ -3,6 +3,7 @@
 //! Nothing here knows jobs, states or Salt's argument names.
 
 pub mod apt;
+pub mod archive;
 pub mod checksum;
 pub mod command;
 pub mod environment;
