@@ -14,7 +14,7 @@ use fleet_common::value::Map;
 use super::key_backend;
 use super::key_own::{self, OwnArgs};
 use super::key_screen::{self, Group};
-use super::printing::{PrintArgs, wants_color};
+use super::printing::{PrintArgs, say, wants_color};
 use crate::config::Config;
 use crate::keys::Folder;
 
@@ -219,7 +219,7 @@ impl Run<'_, '_> {
             let states = if action == KeyAction::Delete { &[Folder::Pending][..] } else { &folders };
             let states: Vec<&str> = states.iter().map(|folder| adjective(*folder)).collect();
             let states = states.join(" or ");
-            self.print(&format!("The key glob '{pattern}' does not match any {states} keys.\n"))?;
+            self.say(&format!("The key glob '{pattern}' does not match any {states} keys.\n"))?;
             return Ok(Exit::Success);
         }
         let done = match action {
@@ -227,7 +227,7 @@ impl Run<'_, '_> {
             KeyAction::Reject => "rejected",
             KeyAction::Delete => "deleted",
         };
-        self.print(&format!("The following keys are going to be {done}:\n"))?;
+        self.say(&format!("The following keys are going to be {done}:\n"))?;
         self.show(&groups)?;
         if !self.options.yes && !self.confirmed(action != KeyAction::Delete)? {
             return Ok(Exit::Success);
@@ -240,23 +240,23 @@ impl Run<'_, '_> {
         self.keys.change(&KeyChange { action, keys: keys.clone() })?;
         // One write: a thousand keys are a thousand lines.
         let lines: String = keys.iter().map(|(_, name)| format!("Key for minion {name} {done}.\n")).collect();
-        self.print(&lines)?;
+        self.say(&lines)?;
         Ok(Exit::Success)
     }
 
     fn rotate(&mut self, which: OwnKey) -> Result<Exit, Diagnostic> {
-        self.print(key_own::warning(which))?;
+        self.say(key_own::warning(which))?;
         if !self.options.yes && !self.confirmed(false)? {
             return Ok(Exit::Success);
         }
         let (done, running) = self.keys.replace_own(which)?;
-        self.print(&key_own::replaced(which, &done, running))?;
+        self.say(&key_own::replaced(which, &done, running))?;
         Ok(Exit::Success)
     }
 
     /// Asks; an empty answer means `otherwise`.
     fn confirmed(&mut self, otherwise: bool) -> Result<bool, Diagnostic> {
-        self.print(if otherwise { "Proceed? [n/Y] " } else { "Proceed? [N/y] " })?;
+        self.say(if otherwise { "Proceed? [n/Y] " } else { "Proceed? [N/y] " })?;
         let mut answer = String::new();
         match self.terminal.input.read_line(&mut answer) {
             Ok(0) | Err(_) => {
@@ -302,6 +302,11 @@ impl Run<'_, '_> {
             }
         };
         if text.is_empty() { Ok(()) } else { self.print(&format!("{text}\n")) }
+    }
+
+    /// What is said to whoever sits there, wherever the listing goes.
+    fn say(&mut self, text: &str) -> Result<(), Diagnostic> {
+        say(self.terminal.output, text).map_err(unwritten)
     }
 
     fn print(&mut self, text: &str) -> Result<(), Diagnostic> {
@@ -365,9 +370,8 @@ fn folders_of(state: &str) -> Result<Vec<Folder>, Diagnostic> {
         ("rej", &[Folder::Rejected]),
         ("den", &[Folder::Denied]),
     ];
-    let lower = state.to_lowercase();
-    let found = STATES.iter().find(|(start, _)| lower.starts_with(start)).map(|(_, folders)| folders.to_vec());
-    let found = found.or_else(|| lower.starts_with("all").then(|| Folder::ALL.to_vec()));
+    let found = STATES.iter().find(|(start, _)| state.starts_with(start)).map(|(_, folders)| folders.to_vec());
+    let found = found.or_else(|| state.starts_with("all").then(|| Folder::ALL.to_vec()));
     found.ok_or_else(|| {
         Diagnostic::user(format!("'{state}' is not a valid argument to '--list'"))
             .help("accepted, unaccepted (pre), rejected, denied or all")

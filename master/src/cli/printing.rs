@@ -55,13 +55,7 @@ impl PrintArgs {
 
     /// Writes into the file that was named, or else to `output`.
     pub fn print(&self, output: &mut dyn Write, text: &str) -> std::io::Result<()> {
-        let Some(path) = &self.out_file else {
-            return match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-                // Whoever reads has seen enough.
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-                written => written,
-            };
-        };
+        let Some(path) = &self.out_file else { return say(output, text) };
         let mut open = std::fs::OpenOptions::new();
         open.create(true).append(true).open(path)?.write_all(text.as_bytes())
     }
@@ -78,4 +72,13 @@ impl PrintArgs {
 /// True when people see the output and want colours.
 pub fn wants_color() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Writes text at once, wherever answers go.
+pub fn say(output: &mut dyn Write, text: &str) -> std::io::Result<()> {
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
