@@ -104,6 +104,12 @@ fn own_attribute(run: &mut Run<'_>, value: &Val, name: &Arc<str>) -> Res<Option<
     if let Some((name, code)) = methods::find(value, name) {
         return Ok(Some(Val::object(Object::Method(value.clone(), name, code))));
     }
+    // The pairs that groupby makes have names for their halves.
+    if let (Val::Tuple(pair), "grouper" | "list") = (value, &**name)
+        && let [grouper, list @ Val::List(_)] = &**pair
+    {
+        return Ok(Some(if &**name == "list" { list.clone() } else { grouper.clone() }));
+    }
     let Val::Object(object) = value else { return Ok(None) };
     Ok(match &**object {
         Object::Loop(state) => loop_attribute(state, name),

@@ -10,12 +10,12 @@ use super::object::{Dict, Key, TextKey, Val};
 pub(super) fn format(run: &mut Run<'_>, text: &str, arguments: &mut Arguments) -> Res {
     let positional: Vec<Val> = arguments.positional.drain(..).collect();
     let named: Dict = arguments.named.drain(..).map(|(name, value)| (Key::text(name), value)).collect();
-    Fields { run, positional, named: Val::dict(named), next: 0 }.format(text, 0).map(Val::str)
+    Fields { run, positional, named: Val::dict(named), next: 0, by_hand: None }.format(text, 0).map(Val::str)
 }
 
 /// `text.format_map(mapping)`.
 pub(super) fn format_map(run: &mut Run<'_>, text: &str, mapping: Val) -> Res {
-    Fields { run, positional: Vec::new(), named: mapping, next: 0 }.format(text, 0).map(Val::str)
+    Fields { run, positional: Vec::new(), named: mapping, next: 0, by_hand: None }.format(text, 0).map(Val::str)
 }
 
 struct Fields<'f, 'r> {
@@ -23,6 +23,8 @@ struct Fields<'f, 'r> {
     positional: Vec<Val>,
     named: Val,
     next: usize,
+    /// Whether fields are numbered by hand; known from the first one.
+    by_hand: Option<bool>,
 }
 
 impl Fields<'_, '_> {
@@ -99,6 +101,14 @@ impl Fields<'_, '_> {
         } else {
             name.parse::<usize>().ok()
         };
+        if index.is_some() && *self.by_hand.get_or_insert(!name.is_empty()) == name.is_empty() {
+            let (from, to) = if name.is_empty() {
+                ("manual field specification", "automatic field numbering")
+            } else {
+                ("automatic field numbering", "manual field specification")
+            };
+            return Err(Fault::error(format!("cannot switch from {from} to {to}")));
+        }
         let found = match index {
             Some(index) => self.positional.get(index).cloned(),
             None => match &self.named {

@@ -89,7 +89,8 @@ impl Spec {
     pub fn apply(&self, value: &Val) -> Res<String> {
         match value {
             Val::Undefined(missing) => Err(Fault::missing(missing)),
-            Val::Bool(_) if self.kind == '\0' || self.kind == 's' => self.text(&value.text()?),
+            // Without any specification it is text, with one it is a number.
+            Val::Bool(_) if self.is_plain() => value.text(),
             Val::Int(_) | Val::Bool(_) | Val::Big(_) => match self.kind {
                 'e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%' => self.float(value.as_float().unwrap_or(0.0)),
                 's' => Err(self.unknown(value)),
@@ -104,6 +105,10 @@ impl Spec {
                 Err(Fault::error(message))
             }
         }
+    }
+
+    fn is_plain(&self) -> bool {
+        self.kind == '\0' && self.width == 0 && self.align.is_none() && self.sign == '-' && self.precision.is_none()
     }
 
     fn unknown(&self, value: &Val) -> Fault {

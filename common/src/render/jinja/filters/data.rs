@@ -29,8 +29,10 @@ pub(super) const FILTERS: Table = &[
         }
         Ok(Val::Bool(sorted))
     }),
-    ("json_decode_dict", |_, value, _| value.defined()),
-    ("json_decode_list", |_, value, _| value.defined()),
+    ("json_decode_dict", |_, value, _| encoded(&value.defined()?, 0)),
+    ("json_decode_list", |_, value, _| encoded(&value.defined()?, 0)),
+    ("json_encode_dict", |_, value, _| encoded(&value.defined()?, 0)),
+    ("json_encode_list", |_, value, _| encoded(&value.defined()?, 0)),
     ("method_call", |run, value, arguments| {
         let name = arguments.need_text("method")?;
         match methods::find(&value, &name) {
@@ -120,6 +122,27 @@ fn step(here: &Val, part: &Val) -> Option<Val> {
     }
 }
 
+/// All text in a list or mapping as bytes; a text alone counts as the list of its characters.
+fn encoded(value: &Val, depth: usize) -> Res {
+    if depth > super::super::size::DEPTH {
+        return Err(Fault::limit("a value is nested too deep"));
+    }
+    Ok(match value {
+        Val::Str(text) if depth > 0 => Val::Bytes(text.as_bytes().into()),
+        Val::Dict(dict) => {
+            let mut out = Dict::new();
+            for (key, value) in dict.borrow().iter() {
+                out.insert(Key::new(encoded(key.val(), depth + 1)?)?, encoded(value, depth + 1)?);
+            }
+            Val::dict(out)
+        }
+        Val::Str(_) | Val::List(_) | Val::Tuple(_) => {
+            Val::list(value.items()?.iter().map(|item| encoded(item, depth + 1)).collect::<Res<_>>()?)
+        }
+        other => other.clone(),
+    })
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Change {
     Set,
@@ -144,13 +167,13 @@ fn change(value: Val, arguments: &mut Arguments, change: Change) -> Res {
         let next = here.borrow().get(&TextKey(part)).cloned();
         let next = match next {
             Some(Val::Dict(next)) => next,
-            Some(Val::None) | None => {
+            // What is no mapping gives way to one.
+            _ => {
                 let fresh = Val::dict(Dict::new());
                 here.borrow_mut().insert(Key::text(part), fresh.clone());
                 let Val::Dict(fresh) = fresh else { continue };
                 fresh
             }
-            Some(_) => return Err(Fault::error(format!("The value at '{part}' is no mapping"))),
         };
         here = next;
     }

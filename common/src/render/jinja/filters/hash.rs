@@ -15,8 +15,9 @@ use crate::functions::twister::Twister;
 /// The filters.
 pub(super) const FILTERS: Table = &[
     ("base64_decode", |_, value, _| {
-        let text: String = bytes(&value)?.iter().map(|byte| *byte as char).filter(|c| !c.is_whitespace()).collect();
-        match STANDARD.decode(text) {
+        // As Python: what is not in the alphabet does not count.
+        let counts = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+        match STANDARD.decode(bytes(&value)?.into_iter().filter(counts).collect::<Vec<u8>>()) {
             Ok(bytes) => Ok(match String::from_utf8(bytes) {
                 Ok(text) => Val::str(text),
                 Err(error) => Val::Bytes(error.into_bytes().into()),
@@ -68,13 +69,21 @@ pub(super) const FILTERS: Table = &[
         let items = value.items()?;
         Ok(Val::list(generator(arguments.take("seed"))?.sample(&items, items.len())))
     }),
+    ("random_str", |_, value, _| {
+        let size = value.as_int().and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= 65_536);
+        let Some(size) = size else { return Err(Fault::error("random_str takes a size up to 65536")) };
+        let mut bytes = vec![0u8; size];
+        rand::rng().fill(bytes.as_mut_slice());
+        Ok(Val::str(&STANDARD.encode(bytes)[..size]))
+    }),
     ("sha1", |_, value, _| hashed(&value, "sha1")),
     ("sha256", |_, value, _| hashed(&value, "sha256")),
     ("sha512", |_, value, _| hashed(&value, "sha512")),
     ("uuid", |_, value, _| Ok(Val::str(uuid(&value.text()?)))),
 ];
 
-fn bytes(value: &Val) -> Res<Vec<u8>> {
+/// The bytes of text or bytes; nothing else has any.
+pub(super) fn bytes(value: &Val) -> Res<Vec<u8>> {
     match value {
         Val::Str(text) => Ok(text.as_bytes().to_vec()),
         Val::Bytes(bytes) => Ok(bytes.to_vec()),

@@ -21,7 +21,7 @@ pub(super) const FILTERS: Table = &[
         }
         let name = value.text()?;
         let info = ask(run, "user.info", [Value::from(name)])?;
-        Ok(info.entry("uid").unwrap_or(Val::str("")))
+        Ok(info.entry("uid").unwrap_or(Val::None))
     }),
     ("http_query", |_, _, _| Err(unsupported("http_query"))),
     ("is_bin_file", |run, value, _| Ok(Val::Bool(content(run, &value)?.is_some_and(|bytes| is_binary(&bytes))))),
@@ -39,9 +39,16 @@ pub(super) const FILTERS: Table = &[
         Ok(Val::list(files))
     }),
     ("path_join", |_, value, arguments| {
-        let mut path = value.text()?;
+        let text = |part: &Val| match part {
+            Val::Str(text) => Ok(text.to_string()),
+            Val::Undefined(missing) => Err(Fault::missing(missing)),
+            other => {
+                Err(Fault::error(format!("expected str, bytes, or bytearray not <class '{}'>", other.type_name())))
+            }
+        };
+        let mut path = text(&value)?;
         for part in arguments.positional.drain(..) {
-            let part = part.text()?;
+            let part = text(&part)?;
             let part = part.trim_start_matches('/');
             path = if path.is_empty() { part.to_owned() } else { format!("{}/{part}", path.trim_end_matches('/')) };
         }

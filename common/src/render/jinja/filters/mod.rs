@@ -1,5 +1,6 @@
 //! Filters: Jinja's own and those the reference adds. One table a file, looked up by name when a template is compiled.
 
+mod combinatorics;
 mod data;
 mod find;
 mod hash;
@@ -9,6 +10,7 @@ mod number;
 mod select;
 mod sequence;
 mod serialize;
+mod sets;
 mod text;
 mod time;
 mod wrap;
@@ -27,6 +29,7 @@ pub(super) type FilterCode = fn(&mut Run<'_>, Val, &mut Arguments) -> Res;
 type Table = &'static [(&'static str, FilterCode)];
 
 const TABLES: &[Table] = &[
+    combinatorics::FILTERS,
     data::FILTERS,
     hash::FILTERS,
     machine::FILTERS,
@@ -35,6 +38,7 @@ const TABLES: &[Table] = &[
     select::FILTERS,
     sequence::FILTERS,
     serialize::FILTERS,
+    sets::FILTERS,
     text::FILTERS,
     time::FILTERS,
     wrap::FILTERS,

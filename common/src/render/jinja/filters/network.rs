@@ -35,6 +35,7 @@ pub(super) const FILTERS: Table = &[
         };
         match &value {
             Val::Str(text) => Ok(Val::str(wrap(text))),
+            scalar @ (Val::None | Val::Bool(_) | Val::Int(_) | Val::Float(_)) => Ok(scalar.clone()),
             other => {
                 let items = other.items()?;
                 Ok(Val::list(
@@ -52,7 +53,9 @@ pub(super) const FILTERS: Table = &[
         if found.net.prefix_len() + 16 < found.net.max_prefix_len() {
             return Err(Fault::limit("the network has more than 65536 hosts"));
         }
-        Ok(Val::list(found.net.hosts().map(|host| Val::str(host.to_string())).collect()))
+        // The first address of an IPv6 network stands for its routers.
+        let routers = usize::from(found.net.addr().is_ipv6() && found.net.prefix_len() < 127);
+        Ok(Val::list(found.net.hosts().skip(routers).map(|host| Val::str(host.to_string())).collect()))
     }),
     ("network_size", |_, value, arguments| {
         let wanted = Wanted::take(arguments, None)?;
@@ -131,7 +134,7 @@ fn is_address(value: &Val, version: Option<u8>) -> Res {
         _ => return Ok(Val::Bool(false)),
     };
     let wanted = Wanted { version, options: Vec::new() };
-    Ok(Val::Bool(wanted.address(text).is_some_and(|found| !found.prefix)))
+    Ok(Val::Bool(wanted.address(text).is_some()))
 }
 
 /// Whether an address has a property; an unknown one is true, as in the reference.
@@ -201,6 +204,7 @@ fn each(value: &Val, pick: &dyn Fn(&str) -> Option<String>) -> Res {
 fn filter_by_networks(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
     let networks = arguments.need("networks")?;
     let networks = match &networks {
+        Val::None => return Ok(value),
         Val::Str(text) => vec![text.to_string()],
         other => other.items()?.iter().map(Val::text).collect::<Res<_>>()?,
     };

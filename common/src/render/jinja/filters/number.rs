@@ -12,6 +12,7 @@ use super::Table;
 pub(super) const FILTERS: Table = &[
     ("abs", |_, value, _| match value.defined()? {
         Val::Float(number) => Ok(Val::Float(number.abs())),
+        Val::Bool(truth) => Ok(Val::Int(i64::from(truth))),
         other => {
             let negative = other.order(&Val::Int(0), "<")?.is_lt();
             if negative { operate::negative(&other) } else { Ok(other) }
@@ -112,7 +113,11 @@ fn round(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
     let rounded = match method.as_str() {
         "common" if !matches!(value, Val::Float(_)) && precision >= 0 => return Ok(value),
         "common" if precision >= 0 => format!("{number:.*}", precision as usize).parse().unwrap_or(number),
-        "common" => (number * scale).round_ties_even() / scale,
+        "common" => {
+            let rounded = (number * scale).round_ties_even() / scale;
+            let whole = !matches!(value, Val::Float(_));
+            return Ok(truncated(rounded).filter(|_| whole).unwrap_or(Val::Float(rounded)));
+        }
         "ceil" => (number * scale).ceil() / scale,
         "floor" => (number * scale).floor() / scale,
         _ => return Err(Fault::error("method must be common, ceil or floor")),
@@ -152,19 +157,25 @@ fn filesizeformat(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res
 }
 
 fn avg(_: &mut Run<'_>, value: Val, _: &mut Arguments) -> Res {
-    let items = if value.is_str() { vec![value] } else { value.items()? };
+    let items = match &value {
+        Val::Str(text) => match python_float(text) {
+            Some(number) => vec![Val::Float(number)],
+            None => return Err(Fault::error(format!("could not convert string to float: {}", value.repr()))),
+        },
+        Val::Int(_) | Val::Float(_) | Val::Bool(_) => vec![value],
+        other => other.items()?,
+    };
     if items.is_empty() {
         return Err(Fault::error("division by zero"));
     }
     let mut sum = 0.0;
     for item in &items {
-        let number = match item {
-            Val::Str(text) => python_float(text),
-            other => other.as_float(),
-        };
-        match number {
+        match item.as_float() {
             Some(number) => sum += number,
-            None => return Err(Fault::error(format!("could not convert string to float: {}", item.repr()))),
+            None => {
+                let kind = item.type_name();
+                return Err(Fault::error(format!("unsupported operand type(s) for +: 'int' and '{kind}'")));
+            }
         }
     }
     Ok(Val::Float(sum / items.len() as f64))
@@ -184,7 +195,16 @@ fn to_bool(value: &Val) -> Res<bool> {
 }
 
 fn to_number(value: &Val) -> Res {
-    let Val::Str(text) = value else { return value.clone().defined() };
+    let text = match value {
+        Val::Str(text) => text,
+        Val::Int(_) | Val::Big(_) | Val::Float(_) | Val::Bool(_) => return Ok(value.clone()),
+        Val::Undefined(missing) => return Err(Fault::missing(missing)),
+        other => {
+            let kind = other.type_name();
+            let message = "int() argument must be a string, a bytes-like object or a real number";
+            return Err(Fault::error(format!("{message}, not '{kind}'")));
+        }
+    };
     if let Some(number) = python_int(text, 10) {
         return Ok(number);
     }

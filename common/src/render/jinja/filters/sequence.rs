@@ -1,13 +1,8 @@
 //! Filters on lists and other sequences.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
-use indexmap::IndexSet;
-
 use super::super::fault::{Fault, Res};
 use super::super::interpret::{Arguments, Run};
-use super::super::object::{Absent, Key, Val};
+use super::super::object::{Absent, Val};
 use super::super::operate;
 use super::super::size;
 use super::Table;
@@ -18,15 +13,9 @@ pub(super) const FILTERS: Table = &[
     ("batch", batch),
     ("count", |_, value, _| Ok(Val::Int(value.length()? as i64))),
     ("dictsort", dictsort),
-    ("difference", |_, value, arguments| {
-        combine(&value, arguments, |a, b| a.iter().filter(|item| !b.contains(*item)).cloned().collect())
-    }),
     ("first", |_, value, _| Ok(end(&value.items()?, true))),
     ("flatten", flatten),
     ("groupby", groupby),
-    ("intersect", |_, value, arguments| {
-        combine(&value, arguments, |a, b| a.iter().filter(|item| b.contains(*item)).cloned().collect())
-    }),
     ("is_iter", |_, value, _| Ok(Val::Bool(!value.is_str() && value.items().is_ok()))),
     ("is_list", |_, value, _| Ok(Val::Bool(matches!(value, Val::List(_))))),
     ("items", |_, value, _| match value {
@@ -41,8 +30,8 @@ pub(super) const FILTERS: Table = &[
     ("last", |_, value, _| Ok(end(&value.items()?, false))),
     ("length", |_, value, _| Ok(Val::Int(value.length()? as i64))),
     ("list", |_, value, _| Ok(Val::list(value.items()?))),
-    ("max", |run, value, arguments| extreme(run, &value, arguments, true)),
-    ("min", |run, value, arguments| extreme(run, &value, arguments, false)),
+    ("max", |_, value, arguments| extreme(&value, arguments, true)),
+    ("min", |_, value, arguments| extreme(&value, arguments, false)),
     ("random", |_, value, _| {
         let items = value.items()?;
         match rand::seq::IndexedRandom::choose(items.as_slice(), &mut rand::rng()) {
@@ -66,14 +55,6 @@ pub(super) const FILTERS: Table = &[
     ("slice", slice),
     ("sort", sort),
     ("sum", sum),
-    ("symmetric_difference", |_, value, arguments| {
-        combine(&value, arguments, |a, b| {
-            let left = a.iter().filter(|item| !b.contains(*item));
-            left.chain(b.iter().filter(|item| !a.contains(*item))).cloned().collect()
-        })
-    }),
-    ("union", |_, value, arguments| combine(&value, arguments, |a, b| a.iter().chain(b).cloned().collect())),
-    ("unique", unique),
     ("zip", |_, value, arguments| zip(&value, arguments, None)),
     ("zip_longest", |_, value, arguments| {
         let fill = arguments.named("fillvalue").unwrap_or(Val::None);
@@ -223,28 +204,21 @@ fn join(run: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
 }
 
 /// `min` and `max` of the reference: no arguments beyond the sequence.
-fn extreme(run: &mut Run<'_>, value: &Val, arguments: &mut Arguments, largest: bool) -> Res {
-    let case = arguments.flag("case_sensitive", true)?;
-    let attribute = arguments.take("attribute").filter(|attribute| !attribute.is_none());
-    let attribute = attribute.map(|attribute| Attribute::new(&attribute));
-    let mut best: Option<(Val, Val)> = None;
+fn extreme(value: &Val, arguments: &Arguments, largest: bool) -> Res {
+    arguments.finish()?;
+    let mut best: Option<Val> = None;
     for item in value.items()? {
-        let key = match &attribute {
-            Some(attribute) => attribute.get(run, &item)?.defined()?,
-            None => item.clone(),
-        };
-        let key = if case { key } else { lowered(&key) };
         let better = match &best {
             None => true,
-            Some((known, _)) if largest => key.order(known, ">")?.is_gt(),
-            Some((known, _)) => key.order(known, "<")?.is_lt(),
+            Some(known) if largest => item.order(known, ">")?.is_gt(),
+            Some(known) => item.order(known, "<")?.is_lt(),
         };
         if better {
-            best = Some((key, item));
+            best = Some(item);
         }
     }
     let name = if largest { "max" } else { "min" };
-    best.map(|(_, item)| item).ok_or_else(|| Fault::error(format!("{name}() arg is an empty sequence")))
+    best.ok_or_else(|| Fault::error(format!("{name}() arg is an empty sequence")))
 }
 
 fn sum(run: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
@@ -259,42 +233,6 @@ fn sum(run: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
         total = operate::arithmetic(super::super::tree::Operator::Add, &total, &item)?;
     }
     Ok(total)
-}
-
-/// Like a set of the items, in their order; what cannot be in a set is compared one by one.
-fn unique(_: &mut Run<'_>, value: Val, _: &mut Arguments) -> Res {
-    let mut seen: IndexSet<Key> = IndexSet::new();
-    let mut rest: Vec<Val> = Vec::new();
-    let mut out = Vec::new();
-    for item in value.items()? {
-        let fresh = match Key::new(item.clone()) {
-            Ok(key) => seen.insert(key),
-            Err(_) if rest.iter().any(|known| known.equals(&item)) => false,
-            Err(_) => {
-                rest.push(item.clone());
-                true
-            }
-        };
-        if fresh {
-            out.push(item);
-        }
-    }
-    Ok(if matches!(value, Val::Set(_) | Val::Str(_) | Val::Tuple(_)) {
-        Val::Set(Rc::new(RefCell::new(seen)))
-    } else {
-        Val::list(out)
-    })
-}
-
-fn combine(
-    value: &Val,
-    arguments: &mut Arguments,
-    pick: impl Fn(&IndexSet<Key>, &IndexSet<Key>) -> IndexSet<Key>,
-) -> Res {
-    let keys = |value: &Val| value.items()?.into_iter().map(Key::new).collect::<Res<IndexSet<Key>>>();
-    let other = arguments.need("lst2")?;
-    let picked = pick(&keys(value)?, &keys(&other)?);
-    Ok(Val::list(picked.iter().map(|key| key.val().clone()).collect()))
 }
 
 fn flatten(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
@@ -313,7 +251,7 @@ fn flatten_into(items: &[Val], levels: Option<i64>, nulls: bool, depth: usize, o
         match item {
             Val::None if !nulls => {}
             Val::Str(text) if !nulls && (&**text == "None" || &**text == "null") => {}
-            Val::List(_) if levels.is_none_or(|levels| levels >= 1) => {
+            Val::List(_) | Val::Tuple(_) | Val::Set(_) if levels.is_none_or(|levels| levels >= 1) => {
                 flatten_into(&item.items()?, levels.map(|levels| levels - 1), nulls, depth + 1, out)?;
             }
             other => out.push(other.clone()),

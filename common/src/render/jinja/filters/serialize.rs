@@ -13,7 +13,11 @@ pub(super) const FILTERS: Table = &[
     ("dict_to_sls_yaml_params", dict_to_sls),
     ("json", |_, value, arguments| {
         let sort_keys = arguments.flag("sort_keys", true)?;
-        let indent = arguments.integer("indent")?.map(indentation);
+        let indent = match arguments.take("indent") {
+            Some(Val::Str(text)) => Some(text.to_string()),
+            None | Some(Val::None) => None,
+            Some(other) => Some(indentation(other.as_int().unwrap_or(0))),
+        };
         Ok(Val::str(dumps(&value, &JsonOptions { sort_keys, indent, ..JsonOptions::default() })?))
     }),
     ("load_json", |run, value, _| {
@@ -22,9 +26,10 @@ pub(super) const FILTERS: Table = &[
         load_json(&text)
     }),
     ("load_yaml", |run, value, _| {
-        let text = value.text()?;
-        run.hold_parsed(&text)?;
-        load_yaml(&text, "load_yaml")
+        let value = value.defined()?;
+        let Some(text) = value.as_str() else { return Err(Fault::error("a string or stream input is required")) };
+        run.hold_parsed(text)?;
+        load_yaml(text, "load_yaml")
     }),
     ("load_text", |_, value, _| value.text().map(Val::str)),
     ("pprint", |_, value, _| pretty(&value)),
@@ -82,7 +87,7 @@ fn dumps(value: &Val, options: &JsonOptions) -> Res<String> {
     if options.sort_keys {
         sortable(value, 0)?;
     }
-    if let Val::Bytes(_) | Val::Set(_) = value {
+    if let Val::Bytes(_) | Val::Set(_) | Val::Object(_) = value {
         return Err(Fault::error(format!("Object of type {} is not JSON serializable", value.type_name())));
     }
     Ok(json_dump::dumps(&data, options))
@@ -170,7 +175,7 @@ fn double_quoted(text: &str) -> String {
 fn xml(value: &Val) -> Res<String> {
     let Val::Dict(dict) = value else { return Err(Fault::error("the xml filter takes a mapping")) };
     let dict = dict.borrow();
-    let Some((tag, content)) = dict.first() else { return Err(Fault::error("the xml filter takes one root element")) };
+    let Some((tag, content)) = dict.last() else { return Err(Fault::error("the xml filter takes a root element")) };
     let mut out = String::from("<?xml version=\"1.0\" ?>\n");
     element(&tag.val().text()?, content, 0, &mut out)?;
     Ok(out)

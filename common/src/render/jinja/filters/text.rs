@@ -43,7 +43,7 @@ pub(super) const FILTERS: Table = &[
     ("title", |_, value, _| Ok(Val::str(title(&value.text()?)))),
     ("to_bytes", |_, value, _| match value.defined()? {
         bytes @ Val::Bytes(_) => Ok(bytes),
-        other => Ok(Val::Bytes(other.text()?.as_bytes().into())),
+        other => Ok(Val::Bytes(super::hash::bytes(&other)?.into())),
     }),
     ("to_camelcase", |_, value, arguments| {
         let upper = arguments.flag("uppercamel", false)?;
@@ -61,7 +61,11 @@ pub(super) const FILTERS: Table = &[
         })
     }),
     ("upper", |_, value, _| Ok(Val::str(value.text()?.to_uppercase()))),
-    ("quote", |_, value, _| Ok(Val::str(shell_quote(&value.text()?)))),
+    ("quote", |_, value, _| match value.defined()? {
+        Val::Str(text) => Ok(Val::str(shell_quote(&text))),
+        empty if !empty.truth()? => Ok(Val::str("''")),
+        other => Err(Fault::error(format!("expected string or bytes-like object, got '{}'", other.type_name()))),
+    }),
     ("urlencode", urlencode),
     ("wordcount", |_, value, _| {
         let text = value.text()?;
@@ -144,7 +148,9 @@ fn striptags(text: &str) -> String {
         };
     }
     out.push_str(rest);
-    out.split_whitespace().collect::<Vec<_>>().join(" ")
+    let plain = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    entities.iter().fold(plain, |text, (entity, character)| text.replace(entity, character))
 }
 
 fn camelcase(text: &str, upper: bool) -> String {
@@ -160,8 +166,8 @@ fn snake_case(text: &str) -> String {
     for (index, c) in chars.iter().enumerate() {
         let before = index.checked_sub(1).and_then(|index| chars.get(index));
         let after = chars.get(index + 1);
-        let starts = before.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-            || (before.is_some_and(char::is_ascii_uppercase) && after.is_some_and(char::is_ascii_lowercase));
+        let starts = before.is_some_and(char::is_ascii_lowercase)
+            || (before.is_some() && after.is_some_and(char::is_ascii_lowercase));
         if c.is_ascii_uppercase() && starts {
             out.push('_');
         }

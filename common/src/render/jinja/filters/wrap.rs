@@ -11,7 +11,7 @@ use crate::value::python;
 pub(super) const FILTERS: Table = &[
     ("indent", indent),
     ("truncate", truncate),
-    ("urlize", |_, value, _| Ok(Val::str(super::escaped(&value.text()?)))),
+    ("urlize", |_, _, _| Err(Fault::error("the filter urlize is not supported: nothing in a tree is HTML"))),
     ("wordwrap", wordwrap),
 ];
 
@@ -26,6 +26,12 @@ fn indent(_: &mut Run<'_>, value: Val, arguments: &mut Arguments) -> Res {
     };
     let first = arguments.flag("first", false)?;
     let blank = arguments.flag("blank", false)?;
+    arguments.finish()?;
+    let value = value.defined()?;
+    if !value.is_str() {
+        let kind = value.type_name();
+        return Err(Fault::error(format!("unsupported operand type(s) for +=: '{kind}' and 'str'")));
+    }
     let text = value.text()? + "\n";
     size::text(text.matches('\n').count(), by.len(), text.len())?;
     let mut out = String::with_capacity(text.len());
@@ -96,8 +102,11 @@ fn wrap_line(line: &str, width: usize, long: bool, hyphens: bool) -> Vec<String>
     let mut out: Vec<String> = Vec::new();
     let mut current = String::new();
     for chunk in chunks {
-        if current.chars().count() + chunk.chars().count() > width && !current.trim().is_empty() {
-            out.push(current.trim_end().to_owned());
+        if current.chars().count() + chunk.chars().count() > width {
+            // A line of blanks is dropped, as are blanks at the end of one.
+            if !current.trim().is_empty() {
+                out.push(current.trim_end().to_owned());
+            }
             current.clear();
         }
         if current.is_empty() && !out.is_empty() && chunk.trim().is_empty() {

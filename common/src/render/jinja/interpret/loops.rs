@@ -60,6 +60,8 @@ impl Run<'_> {
         let Object::Loop(inside) = &**state else { return Ok(Flow::On) };
         let name: Arc<str> = Arc::from("loop");
         let mut names = Frame::inside(frame);
+        // As in the reference, `else` follows a loop that no pass went through to its end.
+        let mut finished = false;
         for index in 0..inside.items.len() {
             inside.index.set(index);
             // Macros and modules may keep the frame of a pass; only then a new one is needed.
@@ -71,10 +73,12 @@ impl Run<'_> {
             names.set(name.clone(), Val::Object(state.clone()));
             let assigned = self.assign(&row.target, inside.items[index].clone(), &names);
             assigned.map_err(|fault| fault.at(&self.template, row.at))?;
-            if self.body(&row.body, &names, out)? == Flow::Break {
-                break;
+            match self.body(&row.body, &names, out)? {
+                Flow::Break => break,
+                Flow::Continue => {}
+                Flow::On => finished = true,
             }
         }
-        Ok(Flow::On)
+        if finished { Ok(Flow::On) } else { self.body(&row.otherwise, &Frame::inside(frame), out) }
     }
 }

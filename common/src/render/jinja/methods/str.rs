@@ -3,7 +3,7 @@
 use super::super::fault::{Fault, Res};
 use super::super::format_braces;
 use super::super::interpret::{Arguments, Run};
-use super::super::object::Val;
+use super::super::object::{Key, Val};
 use super::super::size;
 use super::Table;
 use super::str_split;
@@ -16,8 +16,8 @@ pub(super) const METHODS: Table = &[
     ("count", count),
     ("encode", |_, value, arguments| {
         let encoding = arguments.text("encoding", "utf-8")?;
-        arguments.take("errors");
-        encode(text(value)?, &encoding)
+        let errors = arguments.text("errors", "strict")?;
+        encode(text(value)?, &encoding, &errors)
     }),
     ("endswith", |_, value, arguments| affix(value, arguments, |text, end| text.ends_with(end))),
     ("expandtabs", expandtabs),
@@ -72,6 +72,7 @@ pub(super) const METHODS: Table = &[
     ("strip", |_, value, arguments| str_split::strip(text(value)?, arguments, true, true)),
     ("swapcase", |_, value, arguments| plain(value, arguments, swapcase)),
     ("title", |_, value, arguments| plain(value, arguments, title)),
+    ("translate", translate),
     ("upper", |_, value, arguments| plain(value, arguments, str::to_uppercase)),
     ("zfill", zfill),
 ];
@@ -230,6 +231,28 @@ fn replace(_: &mut Run<'_>, value: &Val, arguments: &mut Arguments) -> Res {
     replaced(text(value)?, &old, &new, count).map(Val::str)
 }
 
+/// `text.translate(table)`: characters by their code to a code, a text or nothing.
+fn translate(_: &mut Run<'_>, value: &Val, arguments: &mut Arguments) -> Res {
+    let table = arguments.need("table")?;
+    arguments.finish()?;
+    let Val::Dict(table) = &table else { return Err(Fault::error("translate takes a mapping")) };
+    let table = table.borrow();
+    let mut out = String::new();
+    for c in text(value)?.chars() {
+        match table.get(&Key::new(Val::Int(i64::from(c as u32)))?) {
+            None => out.push(c),
+            Some(Val::None) => {}
+            Some(Val::Str(text)) => out.push_str(text),
+            Some(code) => {
+                let code = code.as_int().and_then(|code| char::from_u32(u32::try_from(code).ok()?));
+                out.push(code.ok_or_else(|| Fault::error("character mapping must return integer, None or str"))?);
+            }
+        }
+        size::text(1, out.len(), 0)?;
+    }
+    Ok(Val::str(out))
+}
+
 /// `text.replace(old, new, count)`; a negative count means all.
 pub(in super::super) fn replaced(text: &str, old: &str, new: &str, count: i64) -> Res<String> {
     let most = usize::try_from(count).unwrap_or(usize::MAX);
@@ -278,18 +301,23 @@ fn affix(value: &Val, arguments: &mut Arguments, fits: impl Fn(&str, &str) -> bo
     }
 }
 
-fn range(text: &str, arguments: &mut Arguments) -> Res<(usize, String)> {
+fn range(text: &str, arguments: &mut Arguments) -> Res<Option<(usize, String)>> {
     let len = text.chars().count() as i64;
-    let place = |value: i64| (if value < 0 { (value + len).max(0) } else { value.min(len) }) as usize;
-    let start = place(arguments.integer("start")?.unwrap_or(0));
-    let end = place(arguments.integer("end")?.unwrap_or(len));
-    Ok((start, text.chars().skip(start).take(end.saturating_sub(start)).collect()))
+    let place = |value: i64| (if value < 0 { value.saturating_add(len).max(0) } else { value.min(len) }) as usize;
+    let from = arguments.integer("start")?.unwrap_or(0);
+    let (start, end) = (place(from), place(arguments.integer("end")?.unwrap_or(len)));
+    // Nothing is found behind the end, not even an empty text.
+    if from > len || end < start {
+        return Ok(None);
+    }
+    Ok(Some((start, text.chars().skip(start).take(end - start).collect())))
 }
 
 fn find(value: &Val, arguments: &mut Arguments, last: bool) -> Res<Option<i64>> {
     let part = arguments.need_text("sub")?;
-    let (start, within) = range(text(value)?, arguments)?;
+    let place = range(text(value)?, arguments)?;
     arguments.finish()?;
+    let Some((start, within)) = place else { return Ok(None) };
     let byte = if last { within.rfind(&part) } else { within.find(&part) };
     Ok(byte.map(|byte| (start + within[..byte].chars().count()) as i64))
 }
@@ -300,22 +328,34 @@ fn found(place: Option<i64>) -> Res {
 
 fn count(_: &mut Run<'_>, value: &Val, arguments: &mut Arguments) -> Res {
     let part = arguments.need_text("sub")?;
-    let (_, within) = range(text(value)?, arguments)?;
+    let Some((_, within)) = range(text(value)?, arguments)? else { return Ok(Val::Int(0)) };
     let count = if part.is_empty() { within.chars().count() + 1 } else { within.matches(&part).count() };
     Ok(Val::Int(count as i64))
 }
 
-/// `text.encode(encoding)`.
-fn encode(text: &str, encoding: &str) -> Res {
+/// Text in an encoding of one byte a character.
+fn narrow(text: &str, encoding: &str, end: u32, errors: &str) -> Res {
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match (u8::try_from(c as u32).ok().filter(|_| (c as u32) < end), errors) {
+            (Some(byte), _) => bytes.push(byte),
+            (None, "ignore") => {}
+            (None, "replace") => bytes.push(b'?'),
+            (None, _) => {
+                let message = format!("'{encoding}' codec can't encode characters: ordinal not in range({end})");
+                return Err(Fault::error(message));
+            }
+        }
+    }
+    Ok(Val::Bytes(bytes.into()))
+}
+
+/// `text.encode(encoding, errors)`.
+fn encode(text: &str, encoding: &str, errors: &str) -> Res {
     match encoding.to_ascii_lowercase().replace('_', "-").as_str() {
         "utf-8" | "utf8" => Ok(Val::Bytes(text.as_bytes().into())),
-        "ascii" if text.is_ascii() => Ok(Val::Bytes(text.as_bytes().into())),
-        "latin-1" | "latin1" | "iso-8859-1" if text.chars().all(|c| (c as u32) < 256) => {
-            Ok(Val::Bytes(text.chars().map(|c| c as u8).collect()))
-        }
-        "ascii" | "latin-1" | "latin1" | "iso-8859-1" => {
-            Err(Fault::error(format!("'{encoding}' codec can't encode characters: ordinal not in range")))
-        }
+        "ascii" | "us-ascii" => narrow(text, encoding, 128, errors),
+        "latin-1" | "latin1" | "iso-8859-1" => narrow(text, encoding, 256, errors),
         other => Err(Fault::error(format!("unknown encoding: {other}"))),
     }
 }

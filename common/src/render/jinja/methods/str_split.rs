@@ -37,7 +37,7 @@ fn split_blank(text: &str, most: usize) -> Vec<&str> {
     let mut rest = text.trim_start();
     while !rest.is_empty() {
         if parts.len() == most {
-            parts.push(rest.trim_end());
+            parts.push(rest);
             break;
         }
         let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
@@ -52,7 +52,7 @@ fn split_blank_right(text: &str, most: usize) -> Vec<&str> {
     let mut rest = text.trim_end();
     while !rest.is_empty() {
         if parts.len() == most {
-            parts.push(rest.trim_start());
+            parts.push(rest);
             break;
         }
         let start = rest.char_indices().rev().find(|(_, c)| c.is_whitespace()).map_or(0, |(at, c)| at + c.len_utf8());
