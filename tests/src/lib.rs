@@ -3,7 +3,9 @@
 pub mod campaign;
 pub mod census;
 pub mod conformance;
+pub mod fuzz;
 pub mod harness;
 pub mod lab;
+pub mod paper;
 pub mod stand_in;
 pub mod swarm;
