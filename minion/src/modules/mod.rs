@@ -2,10 +2,12 @@
 //!
 //! Functions without effect on a machine live in `fleet_common::functions`; a module may have some there and some here.
 
+pub mod accounts;
 pub mod alternatives;
 pub mod archive;
 pub mod cmd;
 pub mod cp;
+pub mod cron;
 pub mod dnsutil;
 pub mod environ;
 pub mod file;
@@ -23,7 +25,6 @@ pub mod state;
 pub mod sys;
 pub mod sysctl;
 pub mod timezone;
-pub mod user;
 pub mod virtualenv;
 
 use crate::cx::Module;
@@ -54,8 +55,10 @@ pub const MODULES: &[&[&Module]] = &[
         &sys::TEST,
         &sysctl::MODULE,
         &timezone::MODULE,
-        &user::USER,
-        &user::GROUP,
+        &accounts::USER,
+        &accounts::GROUP,
+        &accounts::SHADOW,
+        &cron::MODULE,
         &virtualenv::MODULE,
     ],
 ];

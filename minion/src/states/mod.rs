@@ -10,9 +10,11 @@ mod table;
 pub mod alternatives;
 pub mod archive;
 pub mod cmd;
+pub mod cron;
 pub mod environ;
 pub mod file;
 pub mod grains;
+pub mod group;
 pub mod http;
 pub mod module;
 pub mod pip;
@@ -22,6 +24,7 @@ pub mod service;
 pub mod sysctl;
 pub mod test;
 pub mod timezone;
+pub mod user;
 pub mod virtualenv;
 
 pub use bind::bind;
@@ -36,10 +39,12 @@ pub const STATES: &[&StateModule] = &[
     &alternatives::STATE,
     &archive::STATE,
     &cmd::STATE,
+    &cron::STATE,
     &environ::STATE,
     &file::STATE,
     &grains::STATE,
     &http::STATE,
+    &group::STATE,
     &module::STATE,
     &pip::STATE,
     &pkg::STATE,
@@ -48,5 +53,6 @@ pub const STATES: &[&StateModule] = &[
     &service::STATE,
     &test::STATE,
     &timezone::STATE,
+    &user::STATE,
     &virtualenv::STATE,
 ];

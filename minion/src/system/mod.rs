@@ -2,10 +2,12 @@
 //!
 //! Nothing here knows jobs, states or Salt's argument names.
 
+pub mod account_tools;
 pub mod apt;
 pub mod archive;
 pub mod checksum;
 pub mod command;
+pub mod crontab;
 pub mod environment;
 pub mod fs;
 pub mod http;
@@ -14,6 +16,7 @@ pub mod pip;
 pub mod platform;
 mod process;
 pub mod services;
+pub mod shadow;
 pub mod sysctl;
 pub mod user;
 

@@ -378,7 +378,7 @@ impl Managed {
 const MAX_DIFF: usize = 1 << 20;
 
 /// The difference as changes show it.
-pub(super) fn difference(old: &[u8], new: &[u8]) -> String {
+pub(in crate::states) fn difference(old: &[u8], new: &[u8]) -> String {
     match (text(old), text(new)) {
         (Some(old), Some(new)) if old.len().max(new.len()) > MAX_DIFF => {
             format!("<{} bytes replaced by {}; too long to show>", old.len(), new.len())

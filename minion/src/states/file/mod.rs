@@ -32,4 +32,6 @@ mod tidied;
 mod touch;
 mod tree;
 
+pub(super) use managed::difference;
+pub(super) use source::{Check, fetched_text};
 pub use table::STATE;

@@ -187,6 +187,23 @@ pub fn verify(name: &str, bytes: &[u8], wanted: &Checksum) -> Result<(), Failure
     Err(Failure::new(format!("Specified {kind} checksum for {name} ({hex}) does not match actual checksum ({actual})")))
 }
 
+/// The text of one source, checked and rendered.
+pub fn fetched_text(
+    look: &Look,
+    run: &Run<'_>,
+    name: &str,
+    check: &Check<'_>,
+    template: Option<&str>,
+    names: Map,
+) -> Result<String, Failure> {
+    let fetched = one(look, name, run.saltenv, check)?;
+    let bytes = match template {
+        Some(engine) => render(look, engine, fetched.bytes, &fetched.path, run.saltenv, names)?,
+        None => fetched.bytes,
+    };
+    String::from_utf8(bytes).map_err(|_| Failure::new(format!("{name} is not UTF-8 text")))
+}
+
 /// Texts of templates, as the states that add to a file take them.
 pub struct Sources<'a> {
     /// `source`.
