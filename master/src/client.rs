@@ -6,8 +6,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use fleet_common::exit::Exit;
 use fleet_common::ids::Jid;
 use fleet_common::proto::api::{
-    ApiError, Cancelled, JobEvent, KeyChange, KeyList, NewJob, NewPreview, OwnKey, Preview, ReplaceOwn, Replaced,
-    RunnerCall, RunnerReturn,
+    ApiError, Cancelled, JobEvent, KeyChange, KeyList, NewJob, NewPreview, NewToken, OwnKey, Preview, ReplaceOwn,
+    Replaced, RunnerCall, RunnerReturn, Token,
 };
 use fleet_common::proto::decode::{DecodeError, Limits, decode, encode};
 use http_body_util::{BodyExt, Full};
@@ -108,6 +108,12 @@ impl Client {
     /// Moves or deletes keys; gives those that were changed.
     pub async fn change_keys(&mut self, change: &KeyChange) -> Result<Vec<(String, String)>, ClientError> {
         let response = self.send("POST", "/keys", encode(change)).await?;
+        whole(response).await
+    }
+
+    /// Makes a one-time token.
+    pub async fn make_token(&mut self, wanted: &NewToken) -> Result<Token, ClientError> {
+        let response = self.send("POST", "/keys/tokens", encode(wanted)).await?;
         whole(response).await
     }
 

@@ -11,6 +11,7 @@ use fleet_common::files::Served;
 use fleet_common::value::{Map, Value};
 
 use crate::acl::Access;
+use crate::keys::Autosign;
 
 /// Settings of a master and of the commands beside it.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Config {
     pub log_json: bool,
     /// Accept every new key (`auto_accept`).
     pub auto_accept: bool,
+    /// Files that accept or reject new keys (`autosign_file`, `autoreject_file`, `autosign_grains_dir`).
+    pub autosign: Autosign,
     /// Most keys that may wait for an operator.
     pub max_pending_keys: usize,
     /// Directories of state files by environment (`file_roots`).
@@ -101,6 +104,11 @@ impl Config {
             log_level: s.or("log_level", "warning".to_owned())?,
             log_json: s.or("log_json", false)?,
             auto_accept: s.or("auto_accept", false)?,
+            autosign: Autosign {
+                accept: s.get::<String>("autosign_file")?.map(PathBuf::from),
+                reject: s.get::<String>("autoreject_file")?.map(PathBuf::from),
+                grains: s.get::<String>("autosign_grains_dir")?.map(PathBuf::from),
+            },
             max_pending_keys: s.or("max_pending_keys", 10_000)?,
             file_roots: roots(s, "file_roots", "/srv/salt")?,
             served: Served::take(s)?,
@@ -208,6 +216,16 @@ mod tests {
         assert!(Config::from_text("open_mode: False\nexternal_auth: {}\n", "m").is_ok());
         let fault = Config::from_text("a: 1\npublisher_acl:\n  larry: ['@all']\n", "m").unwrap_err().to_string();
         assert!(fault.contains("m:2") && fault.contains("larry"), "{fault}");
+    }
+
+    #[test]
+    fn repositories_and_outside_pillar_have_no_effect_and_are_named() {
+        for key in ["gitfs_remotes: ['https://h/r.git']", "fileserver_backend: [gitfs]", "ext_pillar: [{cmd_yaml: id}]"]
+        {
+            let (_, warnings) = Config::from_text(key, "m").unwrap();
+            let (told, name) = (warnings[0].to_string(), key.split(':').next().unwrap());
+            assert!(told.contains(name) && told.contains("no effect here"), "{told}");
+        }
     }
 
     #[test]

@@ -100,7 +100,11 @@ impl Master {
         let own = MasterKeys::load_or_create(&config.pki_dir, clock.wall());
         let own = own.map_err(|fault| MasterError::OwnKeys(Box::new(fault)))?;
         let own = Arc::new(own);
-        let policy = KeyPolicy { auto_accept: config.auto_accept, most_pending: config.max_pending_keys };
+        let policy = KeyPolicy {
+            auto_accept: config.auto_accept,
+            most_pending: config.max_pending_keys,
+            autosign: config.autosign.clone(),
+        };
         let keys = Arc::new(Keys::open(Directory::new(&config.pki_dir), policy)?);
         let store = Store::open(StoreOptions {
             keep: config.keep_jobs,

@@ -156,6 +156,11 @@ impl Minions {
         ids.iter().filter(|id| !inner.sessions.contains_key(*id)).cloned().collect()
     }
 
+    /// Another connected minion that proved the same key.
+    pub fn with_key(&self, key: &PublicKey, but: &MinionId) -> Option<MinionId> {
+        self.lock().sessions.values().find(|session| session.key == *key && session.id != *but).map(|s| s.id.clone())
+    }
+
     /// All sessions, of daemons and of calls.
     pub fn sessions(&self) -> Vec<Arc<Session>> {
         let inner = self.lock();

@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on must fail")]
 
+mod attack_canary;
+mod attack_entry;
 mod attack_master;
 mod attack_minion;
 mod attack_operator;
 mod attack_rights;
 mod campaign;
 mod disk;
+mod enrolment;
 mod faults;
 mod files;
 mod highstate;

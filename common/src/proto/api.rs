@@ -341,6 +341,22 @@ pub enum KeyAction {
     Delete,
 }
 
+/// `POST /keys/tokens`: a one-time token that lets a key in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewToken {
+    /// Glob of the ids it is for.
+    pub pattern: String,
+    /// How long it is good, in seconds.
+    pub seconds: u64,
+}
+
+/// What a new minion is given.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// The token: a secret.
+    pub token: String,
+}
+
 /// A key of the master itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,4 +1,4 @@
-//! `GET /keys`, `POST /keys`, `GET /keys/{folder}/{name}`, `POST /keys/own`.
+//! `GET /keys`, `POST /keys`, `GET /keys/{folder}/{name}`, `POST /keys/own`, `POST /keys/tokens`.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use fleet_common::exit::Exit;
-use fleet_common::proto::api::{KeyAction, KeyChange, ReplaceOwn};
+use fleet_common::proto::api::{KeyAction, KeyChange, NewToken, ReplaceOwn, Token};
 
 use super::Api;
 use super::body::{self, Form};
@@ -68,6 +68,30 @@ pub(super) async fn change(
     .await
 }
 
+/// Makes a one-time token.
+pub(super) async fn make_token(
+    State(api): State<Arc<Api>>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let wanted: NewToken = match body::read(&headers, &body) {
+        Ok(wanted) => wanted,
+        Err(why) => {
+            let message = format!("what the token is for can't be read: {why}");
+            return Form::wanted(&headers).refuse(StatusCode::BAD_REQUEST, Exit::Usage, message);
+        }
+    };
+    let (audit, who, now) = (api.audit.clone(), caller.clone(), api.desk.clock.wall());
+    act(&api, &caller, &headers, "key.gen_token", move |keys| {
+        let expires = now.saturating_add(wanted.seconds.saturating_mul(1000));
+        let token = keys.make_token(&wanted.pattern, expires, now)?;
+        audit.write(Entry::new(&who, "key.gen_token", &wanted.pattern, Outcome::Done));
+        Ok(Token { token })
+    })
+    .await
+}
+
 /// Replaces a key of the master itself.
 pub(super) async fn replace_own(
     State(api): State<Arc<Api>>,
@@ -120,7 +144,7 @@ async fn act<T: serde::Serialize + Send + 'static>(
     let keys = api.keys.clone();
     match tokio::task::spawn_blocking(move || work(&keys)).await {
         Ok(Ok(done)) => form.answer(StatusCode::OK, &done),
-        Ok(Err(error @ (KeyError::Name(_) | KeyError::Folder(_)))) => {
+        Ok(Err(error @ (KeyError::Name(_) | KeyError::Folder(_) | KeyError::Pattern(_)))) => {
             form.refuse(StatusCode::BAD_REQUEST, Exit::Usage, error.to_string())
         }
         Ok(Err(error)) => form.refuse(StatusCode::INTERNAL_SERVER_ERROR, Exit::Internal, error.to_string()),

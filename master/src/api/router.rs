@@ -26,6 +26,7 @@ pub async fn serve(api: Arc<Api>, socket: ApiSocket, stop: CancellationToken) {
         .route("/jobs/{jid}/events", get(job::events))
         .route("/jobs/{jid}/cancel", post(job::cancel))
         .route("/keys", get(keys::list).post(keys::change))
+        .route("/keys/tokens", post(keys::make_token))
         .route("/keys/own", post(keys::replace_own))
         .route("/keys/{folder}/{name}", get(keys::show))
         .route("/minions", get(minions::list))

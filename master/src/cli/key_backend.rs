@@ -2,7 +2,7 @@
 
 use fleet_common::crypto::keys::PublicKey;
 use fleet_common::diag::{Diagnostic, Kind};
-use fleet_common::proto::api::{KeyChange, KeyList, OwnKey, Replaced};
+use fleet_common::proto::api::{KeyChange, KeyList, NewToken, OwnKey, Replaced};
 use tokio::runtime::Runtime;
 
 use super::keyctl::KeyBackend;
@@ -58,6 +58,11 @@ impl KeyBackend for Files {
         renewal::replace(self.0.root(), which, Clock::start().wall())?;
         Ok((Replaced { before, after: root()?, told: 0 }, false))
     }
+    fn make_token(&mut self, wanted: &NewToken) -> Result<String, Diagnostic> {
+        let now = Clock::start().wall();
+        let expires = now.saturating_add(wanted.seconds.saturating_mul(1000));
+        self.0.make_token(&wanted.pattern, expires, now).map_err(local)
+    }
 }
 
 impl KeyBackend for Running {
@@ -72,6 +77,9 @@ impl KeyBackend for Running {
     }
     fn replace_own(&mut self, which: OwnKey) -> Result<(Replaced, bool), Diagnostic> {
         self.runtime.block_on(self.client.replace_own(which)).map(|done| (done, true)).map_err(remote)
+    }
+    fn make_token(&mut self, wanted: &NewToken) -> Result<String, Diagnostic> {
+        self.runtime.block_on(self.client.make_token(wanted)).map(|made| made.token).map_err(remote)
     }
 }
 

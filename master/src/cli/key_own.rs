@@ -1,12 +1,15 @@
 //! What `keyctl` does to keys that are no minion's yet: the master's own, and pairs for minions that are prepared.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fleet_common::crypto::keys::SigningKey;
+use fleet_common::crypto::keys::{PublicKey, SigningKey};
 use fleet_common::diag::Diagnostic;
 use fleet_common::ids::MinionId;
+use fleet_common::join::Join;
 use fleet_common::proto::api::{OwnKey, Replaced};
+
+use crate::config::Config;
 
 /// Options of these.
 #[derive(Debug, Args)]
@@ -19,7 +22,19 @@ pub struct OwnArgs {
     pub gen_keys: Option<String>,
     /// Where it is put.
     #[arg(long, value_name = "DIR", default_value = ".", help_heading = "Own keys")]
-    pub gen_keys_dir: std::path::PathBuf,
+    pub gen_keys_dir: PathBuf,
+    /// Print a join string with a one-time token for ids that match a glob: `join: STRING` in the new minion's configuration.
+    #[arg(long, value_name = "GLOB", help_heading = "Own keys")]
+    pub gen_token: Option<String>,
+    /// How long the token is good.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, help_heading = "Own keys")]
+    pub token_life: u64,
+    /// Print a join string without a token: the key still waits to be accepted.
+    #[arg(long, help_heading = "Own keys")]
+    pub join_string: bool,
+    /// The address under which minions reach this master; its name when it listens on all addresses.
+    #[arg(long, value_name = "HOST", help_heading = "Own keys")]
+    pub master_address: Option<String>,
 }
 
 /// The key of that name.
@@ -55,6 +70,26 @@ pub fn replaced(which: OwnKey, done: &Replaced, running: bool) -> String {
         OwnKey::Root => format!("Root replaced.\nbefore: {}\nnow:    {}\n{who}", done.before, done.after),
         OwnKey::Online => format!("Online keys replaced.\n{who}"),
     }
+}
+
+/// What a new minion needs of this master, without a token.
+pub fn join(args: &OwnArgs, config: &Config) -> Result<Join, Diagnostic> {
+    let path = config.pki_dir.join("master.pub");
+    let root = PublicKey::load(&path)?.ok_or_else(|| {
+        Diagnostic::user(format!("{}: the master has no keys yet", path.display()))
+            .help("they are made at its first start")
+    })?;
+    let host = match &args.master_address {
+        Some(host) => host.clone(),
+        None if config.interface.is_unspecified() => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        None => config.interface.to_string(),
+    };
+    let (ret_port, publish_port, finger) = (config.ret_port, config.publish_port, root.fingerprint());
+    let join = Join { host, ret_port, publish_port, finger, token: None };
+    // What cannot be read back is not printed.
+    join.to_string().parse().map_err(|_| {
+        Diagnostic::user(format!("'{}' is no address", join.host)).help("--master-address HOST says another one")
+    })
 }
 
 /// Makes a pair of keys; says where.

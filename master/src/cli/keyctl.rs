@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
-use fleet_common::proto::api::{KeyAction, KeyChange, KeyList, OwnKey, Replaced};
+use fleet_common::proto::api::{KeyAction, KeyChange, KeyList, NewToken, OwnKey, Replaced};
 use fleet_common::target::glob;
 use fleet_common::value::Map;
 
@@ -112,6 +112,8 @@ pub trait KeyBackend {
     fn change(&mut self, change: &KeyChange) -> Result<(), Diagnostic>;
     /// Replaces a key of the master. True beside it: a running master did it.
     fn replace_own(&mut self, which: OwnKey) -> Result<(Replaced, bool), Diagnostic>;
+    /// Makes a one-time token.
+    fn make_token(&mut self, wanted: &NewToken) -> Result<String, Diagnostic>;
 }
 
 /// The terminal, or what stands for it.
@@ -143,9 +145,9 @@ pub fn execute(argv: impl IntoIterator<Item = OsString>, terminal: &mut Terminal
         Ok(options) => options,
         Err(exit) => return exit,
     };
-    let opened = Config::load(&options.config_dir).and_then(|(config, _)| key_backend::open(&config));
+    let opened = Config::load(&options.config_dir).and_then(|(config, _)| Ok((key_backend::open(&config)?, config)));
     match opened {
-        Ok(mut keys) => run(&options, &mut *keys, terminal),
+        Ok((mut keys, config)) => run(&options, &config, &mut *keys, terminal),
         Err(fault) => {
             let _ = writeln!(terminal.errors, "keyctl: {fault}");
             fault.kind.into()
@@ -164,8 +166,8 @@ fn parse(argv: impl IntoIterator<Item = OsString>, terminal: &mut Terminal<'_>) 
 }
 
 /// Does what the options ask for.
-fn run(options: &Options, keys: &mut dyn KeyBackend, terminal: &mut Terminal<'_>) -> Exit {
-    match (Run { options, keys, terminal }).act() {
+fn run(options: &Options, config: &Config, keys: &mut dyn KeyBackend, terminal: &mut Terminal<'_>) -> Exit {
+    match (Run { options, config, keys, terminal }).act() {
         Ok(exit) => exit,
         Err(diagnostic) => {
             let _ = writeln!(terminal.errors, "keyctl: {diagnostic}");
@@ -182,10 +184,13 @@ enum Verb {
     Change(KeyAction, String),
     Rotate(OwnKey),
     Generate(String),
+    /// For ids that match, when a token is wanted too.
+    Join(Option<String>),
 }
 
 struct Run<'a, 'b> {
     options: &'a Options,
+    config: &'a Config,
     keys: &'a mut dyn KeyBackend,
     terminal: &'a mut Terminal<'b>,
 }
@@ -204,6 +209,7 @@ impl Run<'_, '_> {
             Verb::Finger(pattern) => self.details(&pattern, fingerprint),
             Verb::Change(action, pattern) => self.change(action, &pattern),
             Verb::Rotate(which) => self.rotate(which),
+            Verb::Join(pattern) => self.join(pattern),
             Verb::Generate(name) => {
                 let made = key_own::generate(&name, &self.options.own.gen_keys_dir)?;
                 self.print(&made)?;
@@ -251,6 +257,16 @@ impl Run<'_, '_> {
         }
         let (done, running) = self.keys.replace_own(which)?;
         self.say(&key_own::replaced(which, &done, running))?;
+        Ok(Exit::Success)
+    }
+
+    fn join(&mut self, pattern: Option<String>) -> Result<Exit, Diagnostic> {
+        let own = &self.options.own;
+        let mut join = key_own::join(own, self.config)?;
+        if let Some(pattern) = pattern {
+            join.token = Some(self.keys.make_token(&NewToken { pattern, seconds: own.token_life })?);
+        }
+        self.print(&format!("{join}\n"))?;
         Ok(Exit::Success)
     }
 
@@ -320,6 +336,8 @@ impl Options {
         let all = || "*".to_owned();
         let verb = if let Some(name) = &self.own.rotate {
             Verb::Rotate(key_own::own_key(name)?)
+        } else if self.own.gen_token.is_some() || self.own.join_string {
+            Verb::Join(self.own.gen_token.clone())
         } else if let Some(name) = &self.own.gen_keys {
             Verb::Generate(name.clone())
         } else if let Some(state) = &self.list {

@@ -26,6 +26,12 @@ pub enum KeyError {
     /// The name can't be that of a key file.
     #[error("{0:?} is not the name of a key")]
     Name(String),
+    /// The text can't be a pattern of ids.
+    #[error("{0:?} is no pattern of ids")]
+    Pattern(String),
+    /// Too many tokens wait to be used.
+    #[error("{0} one-time tokens wait to be used already")]
+    Tokens(usize),
     /// There is no such folder of keys.
     #[error("{0:?} is not a folder of keys")]
     Folder(String),
@@ -105,6 +111,27 @@ pub enum Judgement {
         /// Seen for the first time.
         new: bool,
     },
+}
+
+/// What becomes of a key that no operator has decided on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It is accepted.
+    Accept,
+    /// It is rejected.
+    Reject,
+    /// An operator decides.
+    Wait,
+}
+
+/// Decides on keys that no operator has decided on; asked under the directory's lock.
+pub trait Policy {
+    /// False when it lets every key wait: then nothing is locked for one that waits already.
+    fn decides(&self) -> bool;
+    /// What becomes of a key of this id.
+    fn decide(&self, id: &MinionId) -> Result<Decision, KeyError>;
+    /// True while another key may wait.
+    fn has_room(&self) -> Result<bool, KeyError>;
 }
 
 /// The PKI directory of a master (`pki/master`).
@@ -210,21 +237,14 @@ impl Directory {
     }
 
     /// Sees what is known of a key, and writes down what is new: in the place of the known one that has signed for it,
-    /// as accepted with `accept`, as pending while there is `room` (asked under the lock, for new keys only), as denied
-    /// when the id belongs to another key. Nothing else ever changes.
-    pub fn judge(
-        &self,
-        id: &MinionId,
-        shown: &Shown,
-        accept: bool,
-        room: impl FnOnce() -> Result<bool, KeyError>,
-    ) -> Result<Judgement, KeyError> {
-        if let Some(judgement) = self.known(id, shown)? {
+    /// as the policy decides, as denied when the id belongs to another key. Nothing else ever changes.
+    pub fn judge(&self, id: &MinionId, shown: &Shown, policy: &dyn Policy) -> Result<Judgement, KeyError> {
+        if let Some(judgement) = self.known(id, shown, policy)? {
             return Ok(judgement);
         }
         let _lock = self.lock()?;
         // Another connection or an operator may have been faster.
-        if let Some(judgement) = self.known(id, shown)? {
+        if let Some(judgement) = self.known(id, shown, policy)? {
             return Ok(judgement);
         }
         match self.owner(id)? {
@@ -234,6 +254,16 @@ impl Directory {
                 let is_accepted = folder == Folder::Accepted;
                 Ok(if is_accepted { Judgement::Accepted } else { Judgement::Pending { new: true } })
             }
+            Some((Folder::Pending, waiting)) if shown.is(&waiting) => {
+                let (folder, judgement) = match policy.decide(id)? {
+                    Decision::Accept => (Folder::Accepted, Judgement::Accepted),
+                    Decision::Reject => (Folder::Rejected, Judgement::Rejected),
+                    Decision::Wait => return Ok(Judgement::Pending { new: false }),
+                };
+                let from = self.file(Folder::Pending, id.as_str())?;
+                fs::rename(&from, self.file(folder, id.as_str())?).map_err(io(&from))?;
+                Ok(judgement)
+            }
             Some(_) => {
                 let new = self.read(Folder::Denied, id.as_str())?.is_none();
                 if new {
@@ -241,24 +271,26 @@ impl Directory {
                 }
                 Ok(Judgement::Denied { new })
             }
-            None if accept => {
-                self.write(Folder::Accepted, id, &shown.pem)?;
-                Ok(Judgement::Accepted)
+            None => {
+                let (folder, judgement) = match policy.decide(id)? {
+                    Decision::Accept => (Folder::Accepted, Judgement::Accepted),
+                    Decision::Wait if policy.has_room()? => (Folder::Pending, Judgement::Pending { new: true }),
+                    Decision::Reject if policy.has_room()? => (Folder::Rejected, Judgement::Rejected),
+                    Decision::Wait | Decision::Reject => return Ok(Judgement::Full { tell: true }),
+                };
+                self.write(folder, id, &shown.pem)?;
+                Ok(judgement)
             }
-            None if room()? => {
-                self.write(Folder::Pending, id, &shown.pem)?;
-                Ok(Judgement::Pending { new: true })
-            }
-            None => Ok(Judgement::Full { tell: true }),
         }
     }
 
     /// The judgement when nothing needs to be written.
-    fn known(&self, id: &MinionId, shown: &Shown) -> Result<Option<Judgement>, KeyError> {
+    fn known(&self, id: &MinionId, shown: &Shown, policy: &dyn Policy) -> Result<Option<Judgement>, KeyError> {
         let judgement = match self.owner(id)? {
             Some((Folder::Rejected, known)) if shown.is(&known) || shown.follows(&known) => Judgement::Rejected,
             Some((folder, known)) if shown.is(&known) => match folder {
                 Folder::Accepted => Judgement::Accepted,
+                _ if policy.decides() => return Ok(None),
                 _ => Judgement::Pending { new: false },
             },
             Some((_, known)) if shown.follows(&known) => return Ok(None),
@@ -308,7 +340,7 @@ impl Directory {
     }
 
     /// Waits for the lock; it is free again when the file is dropped.
-    fn lock(&self) -> Result<File, KeyError> {
+    pub(super) fn lock(&self) -> Result<File, KeyError> {
         let path = self.root.join(".keys.lock");
         let file =
             OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(io(&path))?;
@@ -326,7 +358,7 @@ fn sync_directory(path: &Path) -> Result<(), KeyError> {
     File::open(path).and_then(|dir| dir.sync_data()).map_err(io(path))
 }
 
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> KeyError + '_ {
+pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> KeyError + '_ {
     move |source| KeyError::Io { path: path.to_owned(), source }
 }
 
@@ -341,6 +373,23 @@ mod tests {
         (dir, keys, "web1".parse().unwrap())
     }
 
+    /// Always decides the same, and has room or not.
+    struct Always(Decision, bool);
+
+    impl Policy for Always {
+        fn decides(&self) -> bool {
+            self.0 != Decision::Wait
+        }
+        fn decide(&self, _: &MinionId) -> Result<Decision, KeyError> {
+            Ok(self.0)
+        }
+        fn has_room(&self) -> Result<bool, KeyError> {
+            Ok(self.1)
+        }
+    }
+
+    const WAIT: Always = Always(Decision::Wait, true);
+
     fn key(pem: &str) -> Shown {
         Shown { pem: pem.to_owned(), predecessors: Vec::new() }
     }
@@ -352,15 +401,18 @@ mod tests {
     #[test]
     fn a_key_waits_until_it_is_accepted() {
         let (_dir, keys, id) = scene();
-        assert_eq!(keys.judge(&id, &key("A\n"), false, || Ok(false)).unwrap(), Judgement::Full { tell: true });
-        assert_eq!(keys.judge(&id, &key("A\n"), false, || Ok(true)).unwrap(), Judgement::Pending { new: true });
-        assert_eq!(keys.judge(&id, &key("A\n"), false, || Ok(true)).unwrap(), Judgement::Pending { new: false });
+        assert_eq!(
+            keys.judge(&id, &key("A\n"), &Always(Decision::Wait, false)).unwrap(),
+            Judgement::Full { tell: true }
+        );
+        assert_eq!(keys.judge(&id, &key("A\n"), &WAIT).unwrap(), Judgement::Pending { new: true });
+        assert_eq!(keys.judge(&id, &key("A\n"), &WAIT).unwrap(), Judgement::Pending { new: false });
         let longest: MinionId = "x".repeat(255).parse().unwrap();
-        assert_eq!(keys.judge(&longest, &key("B"), false, || Ok(true)).unwrap(), Judgement::Pending { new: true });
+        assert_eq!(keys.judge(&longest, &key("B"), &WAIT).unwrap(), Judgement::Pending { new: true });
         keys.change(&change(KeyAction::Accept, Folder::Pending, "web1")).unwrap();
-        assert_eq!(keys.judge(&id, &key("A"), false, || Ok(true)).unwrap(), Judgement::Accepted);
+        assert_eq!(keys.judge(&id, &key("A"), &WAIT).unwrap(), Judgement::Accepted);
         keys.change(&change(KeyAction::Reject, Folder::Accepted, "web1")).unwrap();
-        assert_eq!(keys.judge(&id, &key("A"), true, || Ok(true)).unwrap(), Judgement::Rejected);
+        assert_eq!(keys.judge(&id, &key("A"), &Always(Decision::Accept, true)).unwrap(), Judgement::Rejected);
     }
 
     #[test]
@@ -368,8 +420,14 @@ mod tests {
         let (_dir, keys, id) = scene();
         for folder in [Folder::Accepted, Folder::Pending, Folder::Rejected] {
             fs::write(keys.folder(folder).join("web1"), "A").unwrap();
-            assert_eq!(keys.judge(&id, &key("B"), true, || Ok(true)).unwrap(), Judgement::Denied { new: true });
-            assert_eq!(keys.judge(&id, &key("B"), true, || Ok(true)).unwrap(), Judgement::Denied { new: false });
+            assert_eq!(
+                keys.judge(&id, &key("B"), &Always(Decision::Accept, true)).unwrap(),
+                Judgement::Denied { new: true }
+            );
+            assert_eq!(
+                keys.judge(&id, &key("B"), &Always(Decision::Accept, true)).unwrap(),
+                Judgement::Denied { new: false }
+            );
             assert_eq!(keys.read(folder, "web1").unwrap().unwrap(), "A");
             assert_eq!(keys.read(Folder::Denied, "web1").unwrap().unwrap(), "B");
             keys.change(&change(KeyAction::Delete, folder, "web1")).unwrap();
@@ -384,7 +442,7 @@ mod tests {
             pem: pem.to_owned(),
             predecessors: older.iter().map(|&pem| pem.to_owned()).collect(),
         };
-        let judge = |shown: &Shown| keys.judge(&id, shown, false, || Ok(true)).unwrap();
+        let judge = |shown: &Shown| keys.judge(&id, shown, &WAIT).unwrap();
         judge(&key("A"));
         assert_eq!(judge(&shown("B", &["A"])), Judgement::Pending { new: true });
         keys.change(&change(KeyAction::Accept, Folder::Pending, "web1")).unwrap();
@@ -396,6 +454,22 @@ mod tests {
         keys.change(&change(KeyAction::Reject, Folder::Accepted, "web1")).unwrap();
         assert_eq!(judge(&shown("F", &["D"])), Judgement::Rejected);
         assert_eq!(keys.read(Folder::Rejected, "web1").unwrap().unwrap(), "D");
+    }
+
+    #[test]
+    fn a_decision_counts_for_keys_that_wait_already_and_for_no_others() {
+        let (_dir, keys, id) = scene();
+        let judge = |pem: &str, decision| keys.judge(&id, &key(pem), &Always(decision, true)).unwrap();
+        judge("A", Decision::Wait);
+        assert_eq!(judge("B", Decision::Accept), Judgement::Denied { new: true });
+        assert_eq!(judge("A", Decision::Accept), Judgement::Accepted);
+        assert_eq!(judge("A", Decision::Reject), Judgement::Accepted, "an accepted key stays");
+        assert!(keys.names(Folder::Pending).unwrap().is_empty());
+        let other: MinionId = "web2".parse().unwrap();
+        let reject = |room| keys.judge(&other, &key("C"), &Always(Decision::Reject, room)).unwrap();
+        assert_eq!(reject(false), Judgement::Full { tell: true });
+        assert_eq!(reject(true), Judgement::Rejected);
+        assert_eq!(keys.judge(&other, &key("C"), &Always(Decision::Accept, true)).unwrap(), Judgement::Rejected);
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use fleet_common::ids::MinionId;
 use fleet_common::proto::api::{KeyChange, KeyList};
+use fleet_common::proto::request::Enrolment;
 use tokio::sync::watch;
 
-use super::directory::{Directory, Folder, Judgement, KeyError, Shown};
+use super::autosign::Autosign;
+use super::directory::{Decision, Directory, Folder, Judgement, KeyError, Policy, Shown};
 
 /// How often the folders are looked at for moves by hand.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -19,12 +21,23 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 const COARSE: Duration = Duration::from_millis(50);
 
 /// What becomes of keys nobody decided on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct KeyPolicy {
     /// Accept every new key (`auto_accept`).
     pub auto_accept: bool,
     /// Most keys that may wait: a flood of new ids fills no disk.
     pub most_pending: usize,
+    /// Files that decide.
+    pub autosign: Autosign,
+}
+
+/// What speaks for a key that is not known: claims of a peer that has proved nothing but to have the key.
+#[derive(Debug, Clone, Default)]
+pub struct Claim {
+    /// A one-time token, and some grains.
+    pub enrolment: Enrolment,
+    /// The time, milliseconds since 1970.
+    pub now: u64,
 }
 
 /// Identifies one state of a key file: another one means that the key was replaced.
@@ -75,9 +88,9 @@ impl Keys {
     }
 
     /// Judges a key its peer proved to have, by the files as they are now; writes down what is new. Blocks shortly.
-    pub fn judge(&self, id: &MinionId, shown: &Shown) -> Result<Judgement, KeyError> {
+    pub fn judge(&self, id: &MinionId, shown: &Shown, claim: &Claim) -> Result<Judgement, KeyError> {
         self.refresh()?;
-        let mut judgement = self.directory.judge(id, shown, self.policy.auto_accept, || self.has_room())?;
+        let mut judgement = self.directory.judge(id, shown, &Judge { keys: self, claim })?;
         if let Judgement::Full { tell } = &mut judgement {
             let mut seen = self.seen();
             *tell = seen.told_full.is_none_or(|told| told.elapsed() >= TELL_EVERY);
@@ -95,6 +108,11 @@ impl Keys {
     /// True when this is the accepted key of an id; blocks.
     pub fn accepts(&self, id: &MinionId, pem: &str) -> Result<bool, KeyError> {
         self.directory.accepts(id, pem)
+    }
+
+    /// Makes a one-time token; blocks.
+    pub fn make_token(&self, pattern: &str, expires: u64, now: u64) -> Result<String, KeyError> {
+        self.directory.make_token(pattern, expires, now)
     }
 
     /// Names in all folders; blocks.
@@ -138,10 +156,17 @@ impl Keys {
         let mut seen = self.seen();
         let pending_at = self.time_of(Folder::Pending);
         if pending_at != seen.pending_at || pending_at.is_none_or(is_fresh) {
-            seen.pending = self.directory.names(Folder::Pending)?.len();
+            seen.pending = self.strangers()?;
             seen.pending_at = pending_at;
         }
         Ok(seen.pending < self.policy.most_pending)
+    }
+
+    /// How many keys wait or were rejected without an operator: both are made by strangers.
+    fn strangers(&self) -> Result<usize, KeyError> {
+        let rejected =
+            if self.policy.autosign.reject.is_some() { self.directory.names(Folder::Rejected)?.len() } else { 0 };
+        Ok(self.directory.names(Folder::Pending)?.len() + rejected)
     }
 
     /// Reads the accepted keys again if the time of their folder changed.
@@ -183,6 +208,39 @@ impl Keys {
     }
 }
 
+/// The policy for one key.
+struct Judge<'a> {
+    keys: &'a Keys,
+    claim: &'a Claim,
+}
+
+impl Policy for Judge<'_> {
+    fn decides(&self) -> bool {
+        let policy = &self.keys.policy;
+        policy.auto_accept || self.claim.enrolment.token.is_some() || policy.autosign.is_configured()
+    }
+
+    fn decide(&self, id: &MinionId) -> Result<Decision, KeyError> {
+        let (policy, enrolment) = (&self.keys.policy, &self.claim.enrolment);
+        if policy.autosign.rejects(id) {
+            tracing::info!(minion = %id, by = "autoreject_file", "a new key was rejected");
+            return Ok(Decision::Reject);
+        }
+        let by = match &enrolment.token {
+            _ if policy.auto_accept => Some("auto_accept"),
+            Some(token) if self.keys.directory.redeem(token, id, self.claim.now)? => Some("a one-time token"),
+            _ => policy.autosign.accepts(id, &enrolment.grains),
+        };
+        let Some(by) = by else { return Ok(Decision::Wait) };
+        tracing::info!(minion = %id, by, "a new key was accepted");
+        Ok(Decision::Accept)
+    }
+
+    fn has_room(&self) -> Result<bool, KeyError> {
+        self.keys.has_room()
+    }
+}
+
 fn is_fresh(time: SystemTime) -> bool {
     time.elapsed().is_ok_and(|age| age < COARSE)
 }
@@ -203,13 +261,13 @@ mod tests {
 
     #[test]
     fn moves_by_hand_are_seen_and_replaced_keys_too() {
-        let (dir, keys) = scene(KeyPolicy { auto_accept: false, most_pending: 10 });
+        let (dir, keys) = scene(KeyPolicy { auto_accept: false, most_pending: 10, autosign: Autosign::default() });
         let id: MinionId = "web1".parse().unwrap();
         let watched = keys.watch();
-        keys.judge(&id, &key("A")).unwrap();
+        keys.judge(&id, &key("A"), &Claim::default()).unwrap();
         assert!(!keys.accepted().contains_key(&id));
         std::fs::rename(dir.path().join("minions_pre/web1"), dir.path().join("minions/web1")).unwrap();
-        assert_eq!(keys.judge(&id, &key("A")).unwrap(), Judgement::Accepted);
+        assert_eq!(keys.judge(&id, &key("A"), &Claim::default()).unwrap(), Judgement::Accepted);
         assert!(watched.has_changed().unwrap());
         let before = keys.accepted()[&id];
         std::fs::write(dir.path().join("minions/.other"), "B").unwrap();
@@ -220,11 +278,30 @@ mod tests {
 
     #[test]
     fn a_flood_of_new_ids_is_bounded() {
-        let (_dir, keys) = scene(KeyPolicy { auto_accept: false, most_pending: 3 });
-        let judgements: Vec<_> =
-            (0..5).map(|n| keys.judge(&format!("m{n}").parse().unwrap(), &key("A")).unwrap()).collect();
+        let (_dir, keys) = scene(KeyPolicy { auto_accept: false, most_pending: 3, autosign: Autosign::default() });
+        let judgements: Vec<_> = (0..5)
+            .map(|n| keys.judge(&format!("m{n}").parse().unwrap(), &key("A"), &Claim::default()).unwrap())
+            .collect();
         assert_eq!(judgements[2], Judgement::Pending { new: true });
         assert_eq!(judgements[3..], [Judgement::Full { tell: true }, Judgement::Full { tell: false }]);
         assert_eq!(keys.list().unwrap().minions_pre.len(), 3);
+    }
+
+    #[test]
+    fn a_token_lets_a_waiting_key_in_and_a_rejected_id_stays_out() {
+        let reject = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(reject.path(), "bad*\n").unwrap();
+        let autosign = Autosign { reject: Some(reject.path().to_owned()), ..Autosign::default() };
+        let (_dir, keys) = scene(KeyPolicy { auto_accept: false, most_pending: 10, autosign });
+        let [web, bad]: [MinionId; 2] = ["web1".parse().unwrap(), "bad1".parse().unwrap()];
+        let claim =
+            |token: String| Claim { enrolment: Enrolment { token: Some(token), grains: Default::default() }, now: 0 };
+        let token = keys.make_token("*", 1000, 0).unwrap();
+        assert_eq!(keys.judge(&web, &key("A"), &claim("wrong".into())).unwrap(), Judgement::Pending { new: true });
+        assert_eq!(keys.judge(&bad, &key("A"), &claim(token.clone())).unwrap(), Judgement::Rejected);
+        assert_eq!(keys.judge(&web, &key("A"), &claim(token.clone())).unwrap(), Judgement::Accepted);
+        assert!(keys.accepted().contains_key(&web));
+        let other = keys.judge(&"web2".parse().unwrap(), &key("B"), &claim(token)).unwrap();
+        assert_eq!(other, Judgement::Pending { new: true }, "it was used up");
     }
 }

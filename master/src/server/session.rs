@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use fleet_common::channel::request::{Incoming, ServerReceiver, accept};
 use fleet_common::crypto::keys::PublicKey;
-use fleet_common::ids::MinionId;
 use fleet_common::proto::request::{KeyState, Push, Role, Welcome};
 use fleet_common::transport::{Link, Listener};
 use tokio::sync::Semaphore;
@@ -14,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Parts, request};
 use crate::jobs::Sign;
-use crate::keys::{Accepted, Judgement, Shown};
+use crate::keys::{Accepted, Claim, Judgement, Shown};
 use crate::minions::Session;
 use crate::renewal::SWITCH_AFTER;
 
@@ -114,7 +113,7 @@ async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<
         }
     };
     let accepted = parts.keys.accepted();
-    let judgement = judge(parts, lookups, &incoming.id, shown(&incoming)).await?;
+    let judgement = judge(parts, lookups, &incoming).await?;
     let (id, role) = (incoming.id.clone(), incoming.role);
     let mut welcome = Welcome {
         state: state_of(judgement),
@@ -125,6 +124,11 @@ async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<
         reason: None,
     };
     tell(judgement, &incoming);
+    if judgement == (Judgement::Pending { new: true })
+        && let Some(other) = parts.minions.with_key(&incoming.key, &id)
+    {
+        tracing::warn!(minion = %id, peer = address, %other, "the same key is in use by another: a copied image? Remove minion.pem there");
+    }
     if judgement != Judgement::Accepted {
         incoming.welcome(welcome);
         return None;
@@ -197,7 +201,8 @@ impl Default for Lookups {
     }
 }
 
-async fn judge(parts: &Arc<Parts>, lookups: &Lookups, id: &MinionId, shown: Shown) -> Option<Judgement> {
+async fn judge(parts: &Arc<Parts>, lookups: &Lookups, incoming: &Incoming) -> Option<Judgement> {
+    let id = &incoming.id;
     let is_stranger = !parts.keys.accepted().contains_key(id);
     let admitted = if is_stranger { lookups.admitted.try_acquire().ok() } else { None };
     if is_stranger && admitted.is_none() {
@@ -206,8 +211,9 @@ async fn judge(parts: &Arc<Parts>, lookups: &Lookups, id: &MinionId, shown: Show
     }
     let pool = if is_stranger { &lookups.strangers } else { &lookups.accepted };
     let _place = pool.acquire().await.ok()?;
-    let (keys, id) = (parts.keys.clone(), id.clone());
-    let judged = tokio::task::spawn_blocking(move || keys.judge(&id, &shown)).await;
+    let (keys, id, shown) = (parts.keys.clone(), id.clone(), shown(incoming));
+    let claim = Claim { enrolment: incoming.enrolment.clone(), now: parts.clock.wall() };
+    let judged = tokio::task::spawn_blocking(move || keys.judge(&id, &shown, &claim)).await;
     match judged {
         Ok(Ok(judgement)) => {
             if let Judgement::Full { .. } = judgement {

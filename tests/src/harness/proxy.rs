@@ -34,6 +34,7 @@ pub enum Policy {
 struct State {
     policy: Policy,
     recorded: Vec<Vec<u8>>,
+    sent: Vec<u8>,
     held: Option<Vec<u8>>,
     /// Both ends of each connection, minion first.
     open: Vec<(TcpStream, TcpStream)>,
@@ -80,6 +81,11 @@ impl Proxy {
         lock(&self.state).recorded.clone()
     }
 
+    /// All that came from minions, greetings and handshakes included, in the order it came.
+    pub fn sent(&self) -> Vec<u8> {
+        lock(&self.state).sent.clone()
+    }
+
     /// Writes bytes to every minion that is connected, between two frames.
     pub fn inject(&self, bytes: &[u8]) {
         for (minion, _) in &lock(&self.state).open {
@@ -118,6 +124,7 @@ fn pump_up(mut minion: TcpStream, mut master: TcpStream, state: &Mutex<State>) {
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = minion.read(&mut bytes) {
         wait_while_stalled(state);
+        lock(state).sent.extend_from_slice(&bytes[..count]);
         if master.write_all(&bytes[..count]).is_err() {
             break;
         }
