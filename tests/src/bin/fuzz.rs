@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use fleet_tests::fuzz::{TARGETS, Until, run};
+use fleet_tests::fuzz::{Until, run, targets};
 
 /// Fuzz what reads input of others: no panic, no hang, no growth of memory.
 #[derive(Parser)]
@@ -29,14 +29,14 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    if let Some(name) = options.targets.iter().find(|name| TARGETS.iter().all(|target| target.name != **name)) {
-        let known: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+    if let Some(name) = options.targets.iter().find(|name| targets().all(|target| target.name != **name)) {
+        let known: Vec<&str> = targets().map(|target| target.name).collect();
         eprintln!("fuzz: there is no target '{name}'; there are {}", known.join(", "));
         return ExitCode::from(2);
     }
     let mut status = ExitCode::SUCCESS;
     let wanted = |name: &str| options.targets.is_empty() || options.targets.iter().any(|target| target == name);
-    for target in TARGETS.iter().filter(|target| wanted(target.name)) {
+    for target in targets().filter(|target| wanted(target.name)) {
         let until = Until::Time(Duration::from_secs(options.seconds));
         match run(target, options.seed, until, options.keep.clone()) {
             Ok(report) => println!(

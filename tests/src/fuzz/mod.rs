@@ -2,9 +2,12 @@
 //!
 //! Inputs follow from a seed, so a finding is repeated by its number.
 
+mod language;
 mod mutate;
+mod rules;
 mod run;
 mod targets;
+mod wire;
 
 pub use run::{Report, Until, run};
-pub use targets::{TARGETS, Target};
+pub use targets::{Target, targets};

@@ -87,12 +87,12 @@ const WORDS: &[&str] = &[
 ];
 
 /// The input of a number; the first ones are the seeds themselves.
-pub(super) fn input(seeds: &[&str], seed: u64, number: u64) -> Vec<u8> {
+pub(super) fn input(seeds: &[Vec<u8>], seed: u64, number: u64) -> Vec<u8> {
     if let Some(seed) = usize::try_from(number).ok().and_then(|number| seeds.get(number)) {
-        return seed.as_bytes().to_vec();
+        return seed.clone();
     }
     let mut chance = StdRng::seed_from_u64(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let mut bytes = seeds.choose(&mut chance).map(|seed| seed.as_bytes().to_vec()).unwrap_or_default();
+    let mut bytes = seeds.choose(&mut chance).cloned().unwrap_or_default();
     for _ in 0..chance.random_range(1..12) {
         change(&mut bytes, seeds, &mut chance);
     }
@@ -100,7 +100,7 @@ pub(super) fn input(seeds: &[&str], seed: u64, number: u64) -> Vec<u8> {
     bytes
 }
 
-fn change(bytes: &mut Vec<u8>, seeds: &[&str], chance: &mut StdRng) {
+fn change(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], chance: &mut StdRng) {
     let at = chance.random_range(0..=bytes.len());
     let to = chance.random_range(at..=bytes.len().min(at + 40));
     match chance.random_range(0..7) {
@@ -112,7 +112,7 @@ fn change(bytes: &mut Vec<u8>, seeds: &[&str], chance: &mut StdRng) {
         }
         3 => bytes.insert(at, chance.random()),
         4 => {
-            let other = seeds.choose(chance).map_or(&b""[..], |seed| seed.as_bytes());
+            let other = seeds.choose(chance).map_or(&b""[..], Vec::as_slice);
             let from = chance.random_range(0..=other.len());
             bytes.splice(at..to, other[from..other.len().min(from + 60)].iter().copied());
         }
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_number_always_means_the_same_input() {
-        let seeds = ["a: 1", "b: 2"];
+        let seeds = [b"a: 1".to_vec(), b"b: 2".to_vec()];
         assert_eq!(input(&seeds, 1, 0), b"a: 1");
         assert_eq!(input(&seeds, 1, 99), input(&seeds, 1, 99));
         assert!((2..40).any(|number| input(&seeds, 1, number) != input(&seeds, 2, number)));

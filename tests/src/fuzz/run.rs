@@ -46,7 +46,7 @@ pub fn run(target: &'static Target, seed: u64, until: Until, keep: Option<PathBu
 fn tried(target: &Target, seed: u64, until: Until, keep: Option<PathBuf>) -> Result<Report, String> {
     let start = Instant::now();
     let resident = || resident_of(std::process::id());
-    let mut check = (target.start)();
+    let (seeds, mut check) = ((target.seeds)(), (target.start)());
     let mut report = Report { inputs: 0, slowest: Duration::ZERO, resident: (resident(), 0) };
     loop {
         match until {
@@ -55,7 +55,7 @@ fn tried(target: &Target, seed: u64, until: Until, keep: Option<PathBuf>) -> Res
             _ => {}
         }
         let number = report.inputs;
-        let input = mutate::input(target.seeds, seed, number);
+        let input = mutate::input(&seeds, seed, number);
         if let Some(path) = &keep {
             std::fs::write(path, &input).map_err(|error| format!("{}: {error}", path.display()))?;
         }
