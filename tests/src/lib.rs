@@ -1,5 +1,6 @@
 //! Harness, conformance runner, lab and benchmarks.
 
+mod arguments;
 pub mod campaign;
 pub mod census;
 pub mod conformance;
@@ -9,3 +10,5 @@ pub mod lab;
 pub mod paper;
 pub mod stand_in;
 pub mod swarm;
+
+pub use arguments::arguments;

@@ -432,7 +432,7 @@ mod tests {
             ("x: {{ grains.os | upper }}-{{ salt['hashutil.sha256_digest']('a') }}\n", false),
             ("x: {{ [1, 2] | random }}\n", true),
             ("x: {{ [1, 2] | map('random_hash') | list | length }}\n", true),
-            ("x: {{ salt['random.get_str'](8) }}\n", true),
+            ("x: {{ salt['random.get_str'](8) | json }}\n", true),
             ("x: {{ salt.random.rand_int(1, 2) }}\n", true),
         ] {
             let files = [TOP, ("base", "a.sls", text), ("base", "b.sls", "y: 1\n")];

@@ -31,7 +31,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::parse_from(fleet_tests::arguments());
     let mut cases = match load(&options.dirs, &options.area) {
         Ok(cases) => cases,
         Err(message) => {

@@ -22,7 +22,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::parse_from(fleet_tests::arguments());
     let tables = std::fs::read_to_string(&options.census)
         .map_err(|error| error.to_string())
         .and_then(|text| Tables::parse(&text));

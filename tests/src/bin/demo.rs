@@ -25,7 +25,7 @@ const MINIONS: &[(&str, &str)] = &[
 ];
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::parse_from(fleet_tests::arguments());
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default();
     if !build(&workspace) {
         return ExitCode::FAILURE;

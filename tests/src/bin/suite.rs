@@ -20,7 +20,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::parse_from(fleet_tests::arguments());
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default();
     let mut suite = Suite { workspace, passed: 0, failed: Vec::new(), skipped: Vec::new(), no_lab: false };
     let parts: [Part; 6] = [
