@@ -45,7 +45,7 @@ pub fn through_daemon(config: &Config, functions: Arc<Functions>) -> Result<Opti
     let line = Arc::new(Line::new(&socket).map_err(|error| fault(&error))?);
     let act = context(&line, *start, functions);
     // Ends with the process; a daemon that goes away fails the questions that are open.
-    std::thread::spawn(move || line.listen(&mut socket));
+    std::thread::spawn(move || line.listen(&mut socket, None));
     Ok(Some(act))
 }
 

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::journal::{Chunk, Journal};
 use crate::service::Service;
+use crate::stay::Stays;
 use crate::worker::host;
 
 /// Progress is told this often at most.
@@ -31,12 +32,20 @@ pub struct Attendant {
     follow: bool,
     runtime: Handle,
     told: Mutex<Told>,
+    /// How this daemon goes, and the socket of the next one.
+    next: (Arc<Stays>, String),
 }
 
 impl Attendant {
     /// The attendant of a job, or of a call without one; made inside the runtime. Progress is told if somebody follows.
-    pub fn new(service: Arc<Service>, journal: Arc<Journal>, jid: Option<Jid>, follow: bool) -> Self {
-        Self { service, journal, jid, follow, runtime: Handle::current(), told: Mutex::default() }
+    pub fn new(
+        service: Arc<Service>,
+        journal: Arc<Journal>,
+        next: (Arc<Stays>, String),
+        jid: Option<Jid>,
+        follow: bool,
+    ) -> Self {
+        Self { service, journal, jid, follow, runtime: Handle::current(), told: Mutex::default(), next }
     }
 }
 
@@ -49,6 +58,17 @@ impl host::Service for Attendant {
         if let Some(jid) = &self.jid {
             self.service.running.started(jid, pid);
         }
+    }
+
+    fn leaving(&self) -> Boxed<'_, String> {
+        Box::pin(async {
+            if self.jid.is_none() {
+                // A call that no master sent has nobody to report to later.
+                std::future::pending::<()>().await;
+            }
+            self.next.0.leaving().await;
+            self.next.1.clone()
+        })
     }
 
     fn chunk_done(&self, done: u32, total: u32, key: String, result: Value) {

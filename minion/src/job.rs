@@ -1,5 +1,7 @@
 //! One job from its arrival to its return: look-up, journal, quick pool or worker, journal, report.
 
+mod staying;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +30,7 @@ use crate::outcome::settle;
 use crate::pillar;
 use crate::report::Reporter;
 use crate::service::{Inside, Service};
+use crate::stay::Stays;
 use crate::uplink::PATIENCE;
 use crate::worker::host::{self, Program, WorkerError};
 use crate::worker::{Pool, Through};
@@ -52,6 +55,8 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Directory of the configuration.
     pub config_dir: Option<PathBuf>,
+    /// Where workers that outlive this daemon find the next one.
+    pub socket: PathBuf,
     /// What a master may have this minion run; `None` for everything.
     pub allowed: Option<CallRules>,
 }
@@ -70,6 +75,8 @@ pub struct Surroundings {
     pub reporter: Reporter,
     /// Threads of the quick functions.
     pub pool: Pool,
+    /// Jobs that outlive a daemon.
+    pub stays: Arc<Stays>,
 }
 
 struct Inner {
@@ -105,6 +112,10 @@ impl Jobs {
     /// Takes a job that is meant for this minion. At once; what becomes of it is in its return.
     pub fn take(&self, job: Job, origin: Origin) {
         let inner = self.inner.clone();
+        if self.are_leaving() {
+            // Not begun here: the next daemon asks the master for it.
+            return;
+        }
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move { inner.job(job, origin).await });
@@ -238,6 +249,9 @@ impl Inner {
             () = cancel.notified() => Err(WorkerError::Signal(0)),
         };
         let signalled = self.around.service.running.leave(&jid);
+        if matches!(ended, Err(WorkerError::Stays)) {
+            return tracing::info!(%jid, fun = %begun.fun, "the job goes on without this daemon");
+        }
         fault::point("minion.ran");
         let ret = self.conclude(&begun, ended, signalled, clock.elapsed());
         self.settle(ret, changes).await;
@@ -337,8 +351,14 @@ impl Inner {
             memory_limit: self.settings.memory_limit,
         };
         let jid = call.jid.cloned();
-        let attendant = Attendant::new(service.clone(), self.around.journal.clone(), jid, call.follow);
+        let attendant = self.attendant(jid, call.follow);
         host::run(&self.settings.program, start, Arc::new(attendant), limit).await
+    }
+
+    /// Who serves the worker of a job.
+    fn attendant(&self, jid: Option<Jid>, follow: bool) -> Attendant {
+        let next = (self.around.stays.clone(), self.settings.socket.to_string_lossy().into_owned());
+        Attendant::new(self.around.service.clone(), self.around.journal.clone(), next, jid, follow)
     }
 
     /// The return of a job that ended.

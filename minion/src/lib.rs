@@ -26,6 +26,7 @@ pub mod running;
 pub mod service;
 pub mod socket;
 pub mod states;
+pub mod stay;
 pub mod system;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,7 @@ use crate::job::Jobs;
 use crate::journal::Journal;
 use crate::known::Known;
 use crate::service::Service;
+use crate::stay::Stays;
 use crate::uplink::Slot;
 use crate::worker::Pool;
 use crate::worker::host::Program;
@@ -85,6 +87,16 @@ impl Reloader {
     }
 }
 
+/// Lets the jobs of a minion outlive it, while it still serves.
+pub struct Leaver(Arc<Jobs>);
+
+impl Leaver {
+    /// Tells the workers to go on without this daemon; the next one of this cache directory takes their jobs over.
+    pub async fn leave(&self) {
+        self.0.leave().await;
+    }
+}
+
 impl Minion {
     /// Loads keys and journal and collects grains; nothing is connected yet. `program` is started as a worker.
     pub fn new(config: &Config, functions: Arc<Functions>, program: Program) -> Result<Self, Diagnostic> {
@@ -93,7 +105,9 @@ impl Minion {
         let identity = Arc::new(Identity::load_or_create(&config.pki_dir)?);
         let trust = Trust::new(config.pki_dir.join("minion_master.pub"), config.master_finger);
         let path = config.cache_dir.join("journal");
-        let (journal, recovered) = Journal::open(&path, &config.id, journal::Limits::default())
+        let stays = Arc::new(Stays::read(&config.cache_dir));
+        let goes_on = |jid: &_| stays.expects(jid);
+        let (journal, recovered) = Journal::open_with(&path, &config.id, journal::Limits::default(), goes_on)
             .map_err(|error| Diagnostic::new(Kind::Internal, error.to_string()))?;
         if recovered.damaged > 0 {
             tracing::warn!(bytes = recovered.damaged, "the journal's end was torn or parts of it were damaged");
@@ -113,6 +127,7 @@ impl Minion {
             program,
             cache_dir: config.cache_dir.clone(),
             config_dir: Some(config.config_dir.clone()),
+            socket: config.socket(),
             allowed: config.allowed.clone(),
         };
         let around = job::Surroundings {
@@ -122,6 +137,7 @@ impl Minion {
             journal: journal.clone(),
             reporter,
             pool: Pool::start(QUICK_THREADS).map_err(|error| Diagnostic::new(Kind::Internal, error.to_string()))?,
+            stays,
         };
         let jobs = Arc::new(Jobs::new(settings, around));
         let connect = connect::Settings {
@@ -146,6 +162,11 @@ impl Minion {
         self.connect.identity.fingerprint().to_string()
     }
 
+    /// A handle for leaving.
+    pub fn leaver(&self) -> Leaver {
+        Leaver(self.jobs.clone())
+    }
+
     /// A handle for reloading.
     pub fn reloader(&self) -> Reloader {
         Reloader(self.service.clone())
@@ -164,7 +185,8 @@ impl Minion {
         tokio::select! {
             () = shutdown => {}
             () = connect::run(self.connect, around) => {}
-            () = serve_calls(self.socket, self.service.clone()) => {}
+            () = serve_calls(self.socket, self.service.clone(), self.jobs.clone()) => {}
+            () = self.jobs.wait_for_stays() => {}
             () = report::run(self.queue, self.journal, self.service.uplink.clone()) => {}
         }
         self.jobs.stop().await;
@@ -172,10 +194,10 @@ impl Minion {
 }
 
 /// Serves `saltcall`; a minion whose socket can't be made runs without it.
-async fn serve_calls(settings: socket::Settings, service: Arc<Service>) {
+async fn serve_calls(settings: socket::Settings, service: Arc<Service>, jobs: Arc<Jobs>) {
     let made = settings.path.parent().map_or(Ok(()), std::fs::create_dir_all);
     match made.and_then(|()| socket::bind(&settings.path)) {
-        Ok(listener) => socket::run(listener, settings, service).await,
+        Ok(listener) => socket::run(listener, settings, service, jobs).await,
         Err(error) => {
             tracing::error!(path = %settings.path.display(), %error, "saltcall can not reach this minion");
             std::future::pending().await

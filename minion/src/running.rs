@@ -63,6 +63,13 @@ impl Directory {
         self.lock().values().map(|entry| entry.job.clone()).collect()
     }
 
+    /// Ids of the jobs that run in a worker.
+    pub fn workers(&self) -> Vec<Jid> {
+        let jobs = self.lock();
+        let working = jobs.iter().filter(|(_, entry)| !entry.job.queued && entry.job.pid != 0);
+        working.map(|(jid, _)| jid.clone()).collect()
+    }
+
     /// Ids of the jobs that run, and of those that wait for a worker.
     pub fn ids(&self) -> (Vec<Jid>, Vec<Jid>) {
         let jobs = self.lock();

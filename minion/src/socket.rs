@@ -6,17 +6,19 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use fleet_common::ids::Jid;
 use fleet_common::proto::worker::{Answer, Ask, Start};
 use fleet_common::transport::Boxed;
 use fleet_common::value::{Map, Value};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
+use crate::job::Jobs;
 use crate::pillar;
 use crate::service::Service;
-use crate::worker::host;
+use crate::worker::host::{self, Last, WorkerError};
 
 /// Calls at once.
 const MOST_CALLS: usize = 32;
@@ -52,14 +54,14 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Serves calls for ever; ends when dropped.
-pub async fn run(listener: UnixListener, settings: Settings, service: Arc<Service>) {
+pub async fn run(listener: UnixListener, settings: Settings, service: Arc<Service>, jobs: Arc<Jobs>) {
     let mut calls = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept(), if calls.len() < MOST_CALLS => match accepted {
                 Ok((stream, _)) => {
-                    let (settings, service) = (settings.clone(), service.clone());
-                    calls.spawn(async move { serve(stream, &settings, service).await });
+                    let (settings, service, jobs) = (settings.clone(), service.clone(), jobs.clone());
+                    calls.spawn(async move { serve(stream, &settings, service, jobs).await });
                 }
                 Err(error) => {
                     tracing::error!(%error, "a call could not be accepted");
@@ -71,11 +73,15 @@ pub async fn run(listener: UnixListener, settings: Settings, service: Arc<Servic
     }
 }
 
-async fn serve(stream: UnixStream, settings: &Settings, service: Arc<Service>) {
-    let own = rustix::process::geteuid().as_raw();
-    if !stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0) {
-        return tracing::warn!("a call of another user was refused");
+async fn serve(stream: UnixStream, settings: &Settings, service: Arc<Service>, jobs: Arc<Jobs>) {
+    if jobs.are_leaving() {
+        // A worker that looks for the next daemon was too early; it tries again.
+        return;
     }
+    let own = rustix::process::geteuid().as_raw();
+    let peer = stream.peer_cred().ok().filter(|peer| peer.uid() == own || peer.uid() == 0);
+    let Some(peer) = peer else { return tracing::warn!("a call of another user was refused") };
+    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0);
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let known = &service.known;
     let start = Start {
@@ -91,17 +97,42 @@ async fn serve(stream: UnixStream, settings: &Settings, service: Arc<Service>) {
         config_dir: Some(text(&settings.config_dir)),
         memory_limit: 0,
     };
-    if let Err(error) = host::converse(stream, start, Arc::new(Caller(service))).await {
-        tracing::debug!(%error, "a call ended badly");
-    }
+    let caller = Arc::new(Caller { service, jobs, pid, resumed: OnceLock::new() });
+    let ended = host::converse(stream, start, caller.clone()).await;
+    let Some(jid) = caller.resumed.get() else {
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a call ended badly");
+        }
+        return;
+    };
+    let ended = match ended {
+        Ok(Last::Done(finished)) => Ok(finished),
+        Ok(Last::Stays) => Err(WorkerError::Stays),
+        // Not a child of this daemon: how it ended nobody here learns.
+        Ok(Last::Gone) => Err(WorkerError::Exit(-1)),
+        Err(error) => Err(error.into()),
+    };
+    caller.jobs.resumed(jid, ended).await;
 }
 
-struct Caller(Arc<Service>);
+/// A call of `saltcall`, or a worker of the daemon before with its job.
+struct Caller {
+    service: Arc<Service>,
+    jobs: Arc<Jobs>,
+    pid: u32,
+    resumed: OnceLock<Jid>,
+}
 
 impl host::Service for Caller {
     fn answer(&self, ask: Ask) -> Boxed<'_, Answer> {
-        Box::pin(self.0.answer(ask))
+        Box::pin(self.service.answer(ask))
     }
     fn started(&self, _: u32) {}
     fn chunk_done(&self, _: u32, _: u32, _: String, _: Value) {}
+    fn resume(&self, jid: &Jid) -> Option<Arc<dyn host::Service>> {
+        // One job a socket; a second one would have nobody to report it.
+        let attendant = self.resumed.get().is_none().then(|| self.jobs.resume(jid, self.pid)).flatten()?;
+        drop(self.resumed.set(jid.clone()));
+        Some(Arc::new(attendant))
+    }
 }

@@ -75,6 +75,11 @@ pub enum ToWorker {
         /// The answer.
         body: Answer,
     },
+    /// The daemon stops; the worker goes on and takes its job to the next one.
+    Stay {
+        /// The socket of the next daemon.
+        socket: String,
+    },
 }
 
 /// From the worker.
@@ -101,6 +106,13 @@ pub enum FromWorker {
     },
     /// Last: the worker exits.
     Done(Box<Finished>),
+    /// To `Stay`, and the last on this socket.
+    Stays {},
+    /// First on the socket of another daemon: here is a job that stayed.
+    Resume {
+        /// The job.
+        jid: Jid,
+    },
 }
 
 impl std::fmt::Debug for Start {

@@ -111,21 +111,25 @@ async fn serve(config: &Config) -> Result<Exit, Diagnostic> {
     let mut hangup = signal(SignalKind::hangup()).map_err(fault)?;
     let minion = Minion::new(config, registry::functions(), Program::own())?;
     let connector = Arc::new(connector(config)?);
-    let reloader = minion.reloader();
+    let (reloader, leaver) = (minion.reloader(), minion.leaver());
     tracing::info!(id = %config.id, master = %config.request, key = minion.finger(), "minion ready");
     notify("READY=1");
     let directory = config.config_dir.clone();
     minion
         .run(connector, async move {
-            loop {
+            let ends_jobs = loop {
                 tokio::select! {
-                    _ = terminate.recv() => break,
-                    _ = interrupt.recv() => break,
+                    _ = terminate.recv() => break false,
+                    _ = interrupt.recv() => break true,
                     _ = hangup.recv() => reload(&directory, &reloader).await,
                 }
-            }
+            };
             notify("STOPPING=1");
             tracing::info!("stopping");
+            // A service manager restarts the minion, perhaps because a job asked it to; a person at a terminal ends it all.
+            if !ends_jobs {
+                leaver.leave().await;
+            }
         })
         .await;
     Ok(Exit::Success)

@@ -81,6 +81,16 @@ impl Journal {
     /// Opens or makes the file, cuts what is torn, and gives every job that was begun and not done its *interrupted*
     /// return. The caller makes sure that no other process has it open.
     pub fn open(path: &Path, id: &MinionId, limits: Limits) -> Result<(Self, Recovered), JournalError> {
+        Self::open_with(path, id, limits, |_| false)
+    }
+
+    /// As [`Journal::open`], except that jobs for which `goes_on` holds are left as begun.
+    pub fn open_with(
+        path: &Path,
+        id: &MinionId,
+        limits: Limits,
+        goes_on: impl Fn(&Jid) -> bool,
+    ) -> Result<(Self, Recovered), JournalError> {
         let failed = |source| JournalError { path: path.to_owned(), doing: "open", source };
         let mut file = open_private(path, false).map_err(failed)?;
         let mut bytes = Vec::new();
@@ -97,6 +107,7 @@ impl Journal {
         // A clean file from here on: the damage is gone before anything is appended behind it.
         journal.rewrite(&mut journal.lock())?;
         recovered.interrupted = journal.standing(Standing::Running);
+        recovered.interrupted.retain(|jid| !goes_on(jid));
         for jid in &recovered.interrupted {
             journal.interrupt(id, jid)?;
         }
@@ -106,7 +117,8 @@ impl Journal {
         Ok((journal, recovered))
     }
 
-    fn interrupt(&self, id: &MinionId, jid: &Jid) -> Result<(), JournalError> {
+    /// Gives a job that was begun its *interrupted* return.
+    pub fn interrupt(&self, id: &MinionId, jid: &Jid) -> Result<(), JournalError> {
         let mut state = self.lock();
         let Some(entry) = state.ledger.entries.get(jid) else { return Ok(()) };
         let Some(Record::Begun(begun)) = state.record(entry.begun) else { return Ok(()) };
@@ -180,6 +192,16 @@ impl Journal {
         let span = state.ledger.entries.get(jid)?.done?;
         match state.record(span)? {
             Record::Done(ret) => Some(*ret),
+            _ => None,
+        }
+    }
+
+    /// What was written when a job that still runs was begun.
+    pub fn begun_as(&self, jid: &Jid) -> Option<Begun> {
+        let state = self.lock();
+        let entry = state.ledger.entries.get(jid).filter(|entry| entry.standing == Standing::Running)?;
+        match state.record(entry.begun)? {
+            Record::Begun(begun) => Some(begun),
             _ => None,
         }
     }

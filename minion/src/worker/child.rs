@@ -52,6 +52,7 @@ fn serve(functions: impl FnOnce() -> Arc<Functions>) -> Result<(), FrameError> {
     let line = Arc::new(Line::new(&socket)?);
     let functions = functions();
     let job = line.clone();
+    let jid = start.jid.clone();
     std::thread::Builder::new().name("job".to_owned()).stack_size(STACK).spawn(move || {
         let finished = catch_unwind(AssertUnwindSafe(|| call(&job, *start, functions)));
         job.finish(finished.unwrap_or_else(|_| {
@@ -60,7 +61,7 @@ fn serve(functions: impl FnOnce() -> Arc<Functions>) -> Result<(), FrameError> {
         }));
         std::process::exit(0);
     })?;
-    let heard = line.listen(&mut socket);
+    let heard = line.listen(&mut socket, jid.as_ref());
     // The daemon is gone: nobody would learn what this job still does, so it ends with everything it started.
     signal_session(std::process::id(), Signal::KILL);
     heard

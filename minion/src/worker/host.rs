@@ -9,6 +9,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleet_common::ids::Jid;
 use fleet_common::proto::worker::{Answer, Ask, Finished, FromWorker, Start, ToWorker};
 use fleet_common::transport::Boxed;
 use fleet_common::value::Value;
@@ -59,6 +60,9 @@ pub enum WorkerError {
     /// It took longer than its limit.
     #[error("the worker process was ended: it ran longer than {} seconds", .0.as_secs())]
     TimedOut(Duration),
+    /// It goes on, and takes its job to the next daemon.
+    #[error("the worker process goes on without this daemon")]
+    Stays,
     /// It spoke nonsense.
     #[error("the worker process broke its protocol: {0}")]
     Protocol(#[from] FrameError),
@@ -86,6 +90,25 @@ pub trait Service: Send + Sync + 'static {
     fn started(&self, pid: u32);
     /// A chunk of a state run finished.
     fn chunk_done(&self, done: u32, total: u32, key: String, result: Value);
+    /// Waits until the daemon stops and its workers are to go on; the socket where they find the next one.
+    fn leaving(&self) -> Boxed<'_, String> {
+        Box::pin(std::future::pending())
+    }
+    /// A worker of the daemon before brings its job; who serves it, if it may go on.
+    fn resume(&self, _jid: &Jid) -> Option<Arc<dyn Service>> {
+        None
+    }
+}
+
+/// How a conversation ended.
+#[derive(Debug)]
+pub enum Last {
+    /// With the worker's answer.
+    Done(Finished),
+    /// The worker goes on without this daemon.
+    Stays,
+    /// Without a word.
+    Gone,
 }
 
 /// Ends the worker and all it started when the daemon loses interest.
@@ -135,7 +158,11 @@ pub async fn run(
             }
         },
     };
-    if matches!(&finished, Err(_) | Ok(None)) {
+    if matches!(&finished, Ok(Last::Stays)) {
+        guard.armed = false;
+        return Err(WorkerError::Stays);
+    }
+    if matches!(&finished, Err(_) | Ok(Last::Gone)) {
         // Nothing more is to come: either it is gone already or it must go.
         let gone = tokio::time::timeout(EXIT_TIME, child.wait()).await;
         guard.end();
@@ -152,7 +179,10 @@ pub async fn run(
         drop(child.wait().await);
     }
     guard.armed = false;
-    finished?.ok_or(WorkerError::Exit(0))
+    match finished? {
+        Last::Done(finished) => Ok(finished),
+        Last::Stays | Last::Gone => Err(WorkerError::Exit(0)),
+    }
 }
 
 fn death(status: &ExitStatus) -> WorkerError {
@@ -173,26 +203,25 @@ fn spawn(program: &Program, start: &Start) -> std::io::Result<(UnixStream, Child
     Ok((UnixStream::from_std(own)?, child))
 }
 
-/// Sends the job, then serves questions until the answer; `None` when the worker ends without one.
-pub async fn converse(
-    socket: UnixStream,
-    start: Start,
-    service: Arc<dyn Service>,
-) -> Result<Option<Finished>, FrameError> {
+/// Sends the job, then serves questions until the worker's last word.
+pub async fn converse(socket: UnixStream, start: Start, mut service: Arc<dyn Service>) -> Result<Last, FrameError> {
     let (mut from, to) = socket.into_split();
     let to = Arc::new(Mutex::new(to));
     if frame::write_async(&mut *to.lock().await, &ToWorker::Start(Box::new(start))).await.is_err() {
         // It died at once; its exit status tells more.
-        return Ok(None);
+        return Ok(Last::Gone);
     }
     let mut open = JoinSet::new();
+    let mut farewell = JoinSet::new();
+    farewell.spawn(say_farewell(to.clone(), service.clone()));
     loop {
         let message = match frame::read_async::<FromWorker>(&mut from).await {
-            Err(FrameError::Io(_)) | Ok(None) => return Ok(None),
+            Err(FrameError::Io(_)) | Ok(None) => return Ok(Last::Gone),
             other => other?,
         };
         match message {
-            Some(FromWorker::Done(finished)) => return Ok(Some(*finished)),
+            Some(FromWorker::Done(finished)) => return Ok(Last::Done(*finished)),
+            Some(FromWorker::Stays {}) => return Ok(Last::Stays),
             Some(FromWorker::Chunk { done, total, key, result }) => service.chunk_done(done, total, key, result),
             Some(FromWorker::Ask { id, body }) => {
                 while open.len() >= OPEN_QUESTIONS {
@@ -201,9 +230,20 @@ pub async fn converse(
                 while open.try_join_next().is_some() {}
                 open.spawn(reply(to.clone(), service.clone(), id, body));
             }
-            None => return Ok(None),
+            Some(FromWorker::Resume { jid }) => {
+                let Some(resumed) = service.resume(&jid) else { return Ok(Last::Gone) };
+                service = resumed;
+                farewell.spawn(say_farewell(to.clone(), service.clone()));
+            }
+            None => return Ok(Last::Gone),
         }
     }
+}
+
+/// Tells a worker that the daemon stops, when it does.
+async fn say_farewell(to: Arc<Mutex<OwnedWriteHalf>>, service: Arc<dyn Service>) {
+    let socket = service.leaving().await;
+    drop(frame::write_async(&mut *to.lock().await, &ToWorker::Stay { socket }).await);
 }
 
 async fn reply(to: Arc<Mutex<OwnedWriteHalf>>, service: Arc<dyn Service>, id: u64, body: Ask) {

@@ -5,27 +5,47 @@ use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use fleet_common::call::CallError;
+use fleet_common::ids::Jid;
 use fleet_common::proto::worker::{Answer, Ask, Finished, FromWorker, ToWorker};
 use fleet_common::value::Value;
 
 use super::frame::{self, FrameError};
 use super::through::Questions;
 
+/// How long a job that outlives its daemon looks for the next one.
+const NEXT_DAEMON: Duration = Duration::from_secs(600);
+/// Pause between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// The line; shared by the threads that ask and the one that [`Line::listen`]s.
 pub struct Line {
-    socket: Mutex<UnixStream>,
+    wire: Mutex<Wire>,
+    moved: Condvar,
     next: AtomicU64,
     asked: Mutex<Asked>,
 }
 
+struct Wire {
+    socket: UnixStream,
+    /// The daemon stops: nothing is written until the next one is found.
+    moving: bool,
+}
+
 #[derive(Default)]
 struct Asked {
-    waiting: HashMap<u64, Sender<Answer>>,
+    waiting: HashMap<u64, Question>,
     /// The daemon is gone: nobody answers any more.
     over: bool,
+}
+
+struct Question {
+    body: Ask,
+    sent: bool,
+    asker: Sender<Answer>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -35,25 +55,70 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Line {
     /// A line that writes to `socket`.
     pub fn new(socket: &UnixStream) -> io::Result<Self> {
-        Ok(Self { socket: Mutex::new(socket.try_clone()?), next: AtomicU64::new(1), asked: Mutex::default() })
+        let wire = Mutex::new(Wire { socket: socket.try_clone()?, moving: false });
+        Ok(Self { wire, moved: Condvar::new(), next: AtomicU64::new(1), asked: Mutex::default() })
     }
 
-    /// Hands answers to those who wait for them until the daemon is gone.
-    pub fn listen(&self, socket: &mut UnixStream) -> Result<(), FrameError> {
+    /// Hands answers to those who wait for them until the daemon is gone. A job whose daemon stops in good order is
+    /// taken to the next one and goes on being heard.
+    pub fn listen(&self, socket: &mut UnixStream, job: Option<&Jid>) -> Result<(), FrameError> {
         let heard = loop {
-            match frame::read(socket) {
-                Ok(Some(ToWorker::Answer { id, body })) => {
-                    if let Some(asker) = lock(&self.asked).waiting.remove(&id) {
+            match (frame::read(socket), job) {
+                (Ok(Some(ToWorker::Answer { id, body })), _) => {
+                    if let Some(question) = lock(&self.asked).waiting.remove(&id) {
                         // An asker that is gone wants no answer.
-                        drop(asker.send(body));
+                        drop(question.asker.send(body));
                     }
                 }
-                Ok(_) => break Ok(()),
-                Err(error) => break Err(error),
+                (Ok(Some(ToWorker::Stay { socket: next })), Some(jid)) => match self.take_over(&next, jid) {
+                    Ok(next) => *socket = next,
+                    Err(error) => break Err(error),
+                },
+                (Ok(_), _) => break Ok(()),
+                (Err(error), _) => break Err(error),
             }
         };
         *lock(&self.asked) = Asked { waiting: HashMap::new(), over: true };
         heard
+    }
+
+    /// Takes the job to the next daemon; nothing is written to either in between.
+    fn take_over(&self, path: &str, jid: &Jid) -> Result<UnixStream, FrameError> {
+        {
+            let mut wire = lock(&self.wire);
+            wire.socket.write_all(&frame::pack(&FromWorker::Stays {})?)?;
+            wire.moving = true;
+        }
+        let found = self.look_for(path, jid);
+        let mut wire = lock(&self.wire);
+        wire.moving = false;
+        if let Ok(next) = &found {
+            wire.socket = next.try_clone()?;
+        }
+        self.moved.notify_all();
+        found
+    }
+
+    /// Waits for the next daemon, and asks it again what the one before has not answered.
+    fn look_for(&self, path: &str, jid: &Jid) -> Result<UnixStream, FrameError> {
+        let end = Instant::now() + NEXT_DAEMON;
+        let mut next = loop {
+            // The daemon before may still listen: what it accepts now it closes without a word.
+            let greeted = UnixStream::connect(path)
+                .map_err(FrameError::Io)
+                .and_then(|mut next| start(&mut next).map(|start| start.map(|_| next)));
+            match greeted {
+                Ok(Some(next)) => break next,
+                Err(error) if Instant::now() > end => return Err(error),
+                Ok(None) | Err(_) => {}
+            }
+            std::thread::sleep(LOOK_EVERY);
+        };
+        next.write_all(&frame::pack(&FromWorker::Resume { jid: jid.clone() })?)?;
+        for (id, question) in lock(&self.asked).waiting.iter().filter(|(_, question)| question.sent) {
+            next.write_all(&frame::pack(&FromWorker::Ask { id: *id, body: question.body.clone() })?)?;
+        }
+        Ok(next)
     }
 
     /// Says the last word.
@@ -67,8 +132,25 @@ impl Line {
     }
 
     fn send(&self, message: &FromWorker) -> Result<(), FrameError> {
+        self.send_then(message, || {})
+    }
+
+    /// Sends, and does something more before anybody else can write.
+    fn send_then(&self, message: &FromWorker, then: impl FnOnce()) -> Result<(), FrameError> {
         let bytes = frame::pack(message)?;
-        Ok(lock(&self.socket).write_all(&bytes)?)
+        let mut wire = lock(&self.wire);
+        while wire.moving {
+            wire = self.moved.wait(wire).unwrap_or_else(PoisonError::into_inner);
+        }
+        wire.socket.write_all(&bytes)?;
+        then();
+        Ok(())
+    }
+
+    fn sent(&self, id: u64) {
+        if let Some(question) = lock(&self.asked).waiting.get_mut(&id) {
+            question.sent = true;
+        }
     }
 }
 
@@ -76,15 +158,16 @@ impl Questions for Line {
     fn question(&self, body: Ask) -> Result<Answer, CallError> {
         let lost = || CallError::Failed("the minion daemon does not answer".to_owned());
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let (tell, told) = channel();
+        let (asker, told) = channel();
         {
             let mut asked = lock(&self.asked);
             if asked.over {
                 return Err(lost());
             }
-            asked.waiting.insert(id, tell);
+            asked.waiting.insert(id, Question { body: body.clone(), sent: false, asker });
         }
-        self.send(&FromWorker::Ask { id, body }).map_err(|error| CallError::Failed(error.to_string()))?;
+        let sent = self.send_then(&FromWorker::Ask { id, body }, || self.sent(id));
+        sent.map_err(|error| CallError::Failed(error.to_string()))?;
         match told.recv().map_err(|_| lost())? {
             Answer::Failed { why } => Err(CallError::Failed(why)),
             answer => Ok(answer),

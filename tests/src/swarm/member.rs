@@ -17,6 +17,7 @@ use fleet_minion::job::{self, Jobs};
 use fleet_minion::journal::{self, Journal};
 use fleet_minion::known::Known;
 use fleet_minion::service::Service;
+use fleet_minion::stay::Stays;
 use fleet_minion::worker::Pool;
 use fleet_minion::worker::host::Program;
 use fleet_minion::{connect, report, uplink};
@@ -71,6 +72,7 @@ pub(super) fn live(
         program: Program::own(),
         cache_dir: shared.dir.clone(),
         config_dir: None,
+        socket: shared.dir.join(format!("{id}.sock")),
         allowed: None,
     };
     let around = job::Surroundings {
@@ -80,6 +82,8 @@ pub(super) fn live(
         journal: journal.clone(),
         reporter,
         pool: shared.pool.clone(),
+        // Members live as long as the swarm: nobody leaves a job to a next one.
+        stays: Arc::new(Stays::read(&shared.dir)),
     };
     let jobs = Arc::new(Jobs::new(settings, around));
     let settings = connect::Settings {

@@ -25,6 +25,20 @@ third:
     - contents: done
 ";
 
+/// The second chunk ends only when the minion that is to report it has been stopped and another one is ready.
+const RESTARTING: &str = "
+first:
+  cmd.run:
+    - name: echo first >> /root/slow
+second:
+  cmd.run:
+    - name: systemctl restart saltminion && echo second >> /root/slow
+third:
+  file.managed:
+    - name: /root/third
+    - contents: done
+";
+
 /// How long until a return is there when nothing holds it up any more.
 const REPORT: Duration = Duration::from_secs(60);
 
@@ -49,6 +63,16 @@ pub fn master_killed(lab: &mut Lab) -> Result<(), Fault> {
     lab.fleet.start_master();
     ended?;
     reported(lab, &jid)
+}
+
+/// A state restarts the minion that runs it: the run goes on, nothing runs twice, and the next minion reports it.
+pub fn own_restart(lab: &mut Lab) -> Result<(), Fault> {
+    let main_pid = "systemctl show -p MainPID --value saltminion";
+    let before = lab.hosts[0].must(main_pid)?;
+    let jid = begin(lab, RESTARTING)?;
+    reported(lab, &jid)?;
+    let after = lab.hosts[0].must(main_pid)?;
+    ensure(before != after, || "the minion was not restarted".to_owned())
 }
 
 /// Starts a run without waiting for it; its job's label, once its first chunk ran.

@@ -17,5 +17,6 @@ pub const SHOWS: &[Show] = &[
         groups::failing_template,
     ),
     ("network-gone", "a run whose host loses the network goes on and is reported afterwards", faults::network_gone),
+    ("own-restart", "a run that restarts its own minion goes on and is reported by the next one", faults::own_restart),
     ("master-killed", "a run whose master is killed goes on and is reported afterwards", faults::master_killed),
 ];
