@@ -68,6 +68,7 @@ impl Stage {
         let fleet = Fleet::new(&FleetOptions {
             states: Some(workspace.join("srv/salt")),
             pillar: Some(workspace.join("srv/pillar")),
+            master_config: std::fs::read_to_string(workspace.join("srv/nodegroups.conf")).unwrap_or_default(),
             ..FleetOptions::default()
         });
         let hosts = fleet.dir().join("hosts");

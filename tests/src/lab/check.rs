@@ -58,6 +58,8 @@ impl Chunks {
                 continue;
             }
             match &predicted["result"] {
+                // What the run does before it may leave nothing to do: a package that starts its own service.
+                Value::Null if predicted.get("provisional").is_some() => {}
                 Value::Null => ensure(changes(real), || wrong("a change was predicted and none happened"))?,
                 Value::Bool(true) => ensure(!changes(real), || wrong("a change happened that was not predicted"))?,
                 _ => {

@@ -2,6 +2,7 @@
 
 mod faults;
 mod groups;
+mod web;
 
 use super::fault::Fault;
 use super::running::Lab;
@@ -11,6 +12,14 @@ pub type Show = (&'static str, &'static str, fn(&mut Lab) -> Result<(), Fault>);
 
 /// All shows, in the order in which they run.
 pub const SHOWS: &[Show] = &[
+    ("nginx", "two groups of web servers, from nothing: each serves what its pillar says", web::first_highstate),
+    ("nginx-again", "all hosts at once over the master: nothing is left to do", web::all_at_once),
+    (
+        "nginx-pillar",
+        "a changed pillar of one group reloads its servers and leaves the others alone",
+        web::changed_pillar,
+    ),
+    ("nginx-damage", "what was stopped, edited or removed by hand comes back", web::damaged_by_hand),
     (
         "failing-template",
         "a template that fails for one group stops that group only, before its first chunk",

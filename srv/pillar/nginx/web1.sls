@@ -1,0 +1,3 @@
+# What web1group serves.
+nginx:
+  root: /www

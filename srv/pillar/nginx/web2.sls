@@ -1,0 +1,3 @@
+# What web2group serves.
+nginx:
+  root: /data
