@@ -162,6 +162,15 @@ fn fifteen_typical_mistakes_are_told_where_they_are() {
 }
 
 #[test]
+fn an_import_without_a_file_is_a_mistake_like_others() {
+    for text in ["{% import_yaml as d %}{{ d }}", "a\n{% import_json  as d %}", "{% import_text as %}"] {
+        let template = Template { text, path: "x.sls", sls: None };
+        let fault = Renderer::new(Limits::default()).text(&scope(&[]), &template).expect_err("there is no file");
+        assert!(fault.message.contains("syntax") || fault.message.contains("Jinja"), "{fault}");
+    }
+}
+
+#[test]
 fn limits_stop_what_never_ends() {
     let limited = |text: &str| {
         let limits = Limits { fuel: 20_000, output: 10_000, chain: 200, recursion: 20, ..Limits::default() };

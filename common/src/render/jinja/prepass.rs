@@ -189,13 +189,14 @@ fn ignored(tag: Tokens<'_, '_>) -> bool {
 fn salt_tag(source: &str, tag: Tokens<'_, '_>, edits: &mut Vec<Edit>) {
     let name = word(tag, 0);
     if let Some((_, function)) = marks::IMPORT.iter().find(|(tag, _)| *tag == name) {
-        let Some(split) = find_word(tag, "as") else { return };
+        // A file must stand between the tag's name and `as`; without one the tag stays as it is and is refused later.
+        let Some(split) = find_word(tag, "as").filter(|split| *split >= 2) else { return };
         let with = context_marker(tag, "with");
         let end = with.or(context_marker(tag, "without")).unwrap_or(tag.len());
-        let (Some((_, from)), Some((_, to))) = (tag.get(1), tag.get(split.wrapping_sub(1))) else { return };
+        let (Some((_, from)), Some((_, to))) = (tag.get(1), tag.get(split - 1)) else { return };
         let file = &source[from.start_offset as usize..to.end_offset as usize];
         let target = word(tag, split + 1);
-        if end != split + 2 || split < 2 || target.is_empty() {
+        if end != split + 2 || target.is_empty() {
             return;
         }
         let flag = if with.is_some() { "true" } else { "false" };
