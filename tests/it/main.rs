@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that can not go on must fail")]
 
 mod archives;
-mod fuzz;
 mod interop;
 mod jobs;
 mod ledger;

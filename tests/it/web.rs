@@ -8,7 +8,7 @@ use fleet_common::value::{Map, Value};
 use fleet_minion::cx::Act;
 use fleet_tests::harness::web::{Asked, Reply, WebServer};
 
-use crate::states::{minion_with, run, shell};
+use crate::states::{minion_with, run};
 
 const CONTENT: &[u8] = b"from afar\n";
 
@@ -39,7 +39,7 @@ struct Scene {
 impl Scene {
     fn new(settings: &[(&str, Value)]) -> Self {
         let root = tempfile::tempdir().unwrap();
-        shell(root.path(), &format!("mkdir {}/srv", root.path().display()));
+        std::fs::create_dir(root.path().join("srv")).unwrap();
         let act = minion_with(root.path(), settings);
         Self { root, act }
     }
