@@ -1,7 +1,7 @@
 //! Files: bounded reads and writes that appear whole, with their final mode and owner, or not at all.
 
 use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use fleet_common::files::{FileStat, Opened};
@@ -151,6 +151,17 @@ pub fn read_line(path: impl AsRef<Path>) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
+/// Makes one directory that nobody but this user enters before its owner and mode are set, where `mode` says so.
+/// `false` if it is there by now: another process may make the same one at the same time.
+pub fn make_directory(path: &Path, mode: Option<u32>) -> std::io::Result<bool> {
+    let first = mode.map_or(0o777, |mode| mode & 0o700);
+    match std::fs::DirBuilder::new().mode(first).create(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// The umask of this process, without changing it (from `/proc`, since asking the kernel sets it).
 pub fn umask() -> u32 {
     let status = read_line("/proc/self/status").unwrap_or_default();
@@ -182,6 +193,17 @@ mod tests {
         assert_eq!(fault.unwrap_err().to_string(), format!("{}: no space", path.display()));
         assert_eq!(std::fs::read(&path).unwrap(), b"kept");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_that_is_there_by_now_is_no_fault() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("d");
+        assert!(make_directory(&path, Some(0o755)).unwrap());
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o700);
+        assert!(!make_directory(&path, None).unwrap());
+        std::fs::write(dir.path().join("f"), "").unwrap();
+        assert!(make_directory(&dir.path().join("f"), None).is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `file.copy`.
 
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use fleet_common::args;
@@ -9,7 +9,7 @@ use super::owner::{Mode, Resolved, Wanted, make_parents};
 use super::text::named;
 use crate::cx::{Act, Look};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::fs::read_bounded;
+use crate::system::fs::{make_directory, read_bounded};
 
 args! {
     /// Arguments of `file.copy`.
@@ -132,8 +132,10 @@ pub(super) fn copy(source: &Path, to: &Path) -> std::io::Result<()> {
     if !source.is_dir() {
         return std::fs::copy(source, to).map(drop);
     }
-    std::fs::create_dir(to)?;
-    std::fs::set_permissions(to, source.metadata()?.permissions())?;
+    // Nobody reads the copy before it has the mode of its source; it may be there if another makes the same one.
+    let permissions = source.metadata()?.permissions();
+    make_directory(to, Some(permissions.mode()))?;
+    std::fs::set_permissions(to, permissions)?;
     for entry in std::fs::read_dir(source)? {
         let entry = entry?;
         let (from, to) = (entry.path(), to.join(entry.file_name()));

@@ -9,7 +9,7 @@ use super::owner::{Mode, Resolved, Wanted, make_parents};
 use super::tree::{Entry, Recurse, below};
 use crate::cx::{Act, Look};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::fs::plain;
+use crate::system::fs::{make_directory, plain};
 
 args! {
     /// Arguments of `file.directory`.
@@ -145,7 +145,7 @@ impl State for Directory {
                 }
                 make_parents(path, &own, todo.dir_mode)?;
             }
-            std::fs::create_dir(path).map_err(failed)?;
+            make_directory(path, own.mode).map_err(failed)?;
             own.apply(path, true)?;
         }
         for (path, resolved) in &todo.set {

@@ -8,7 +8,7 @@ use fleet_common::call::FromValue;
 use fleet_common::value::{Map, Value};
 
 use crate::states::Failure;
-use crate::system::fs::plain;
+use crate::system::fs::{FileFault, make_directory, plain};
 use crate::system::user::Accounts;
 
 /// A mode as written in a tree: `644`, `'0644'`, `keep`, or something that is no mode.
@@ -142,14 +142,14 @@ impl Resolved {
 }
 
 /// Directories on the way to `path` that do not exist yet are made, with the execute bits that the mode of a file
-/// (or directory) implies.
+/// (or directory) implies. What another process makes meanwhile stays as that one makes it.
 pub fn make_parents(path: &Path, resolved: &Resolved, dir_mode: Option<u32>) -> Result<(), Failure> {
     let Some(parent) = path.parent().filter(|parent| !parent.exists()) else { return Ok(()) };
     make_parents(parent, resolved, dir_mode)?;
-    let failed = |error: std::io::Error| Failure::new(format!("{}: {}", parent.display(), plain(&error)));
-    std::fs::create_dir(parent).map_err(failed)?;
     let mode = dir_mode.or_else(|| resolved.mode.map(searchable));
-    Resolved { mode, ..*resolved }.apply(parent, true)
+    let made =
+        make_directory(parent, mode).map_err(FileFault::io(parent)).map_err(|fault| Failure::new(fault.to_string()))?;
+    if made { Resolved { mode, ..*resolved }.apply(parent, true) } else { Ok(()) }
 }
 
 /// A directory's mode made from a file's: who may read may also search.
@@ -175,5 +175,23 @@ mod tests {
         }
         assert_eq!(searchable(0o640), 0o750);
         assert_eq!(shown(0o4755), "4755");
+    }
+
+    #[test]
+    fn several_make_the_same_parents_at_once() {
+        for _ in 0..50 {
+            let dir = tempfile::tempdir().unwrap();
+            let together = std::sync::Barrier::new(4);
+            let make = &|name: usize| {
+                together.wait();
+                make_parents(&dir.path().join(format!("a/b/c/{name}")), &Resolved::default(), Some(0o750))
+            };
+            std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|name| scope.spawn(move || make(name).is_ok())).collect();
+                assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
+            });
+            let made = dir.path().join("a/b/c").metadata().unwrap();
+            assert_eq!(made.mode() & 0o7777, 0o750);
+        }
     }
 }

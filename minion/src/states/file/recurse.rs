@@ -16,7 +16,7 @@ use super::text::named;
 use super::tree::Kept;
 use crate::cx::{Act, Look};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::fs::plain;
+use crate::system::fs::{make_directory, plain};
 
 args! {
     /// Arguments of `file.recurse`.
@@ -131,7 +131,7 @@ impl State for Recurse {
         for path in &todo.directories {
             if !path.is_dir() {
                 make_parents(path, &todo.owner, todo.owner.mode)?;
-                std::fs::create_dir(path).map_err(|error| failed(path, &error))?;
+                make_directory(path, todo.owner.mode).map_err(|error| failed(path, &error))?;
             }
             todo.owner.apply(path, true)?;
         }
