@@ -9,6 +9,7 @@ mod keyfile;
 pub mod keys;
 pub mod mac;
 mod master;
+pub mod password;
 mod pem;
 pub mod publication;
 mod resolver;

@@ -3,11 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::Rng;
-use sha_crypt::{Sha256Params, Sha512Params, sha256_crypt_b64, sha512_crypt_b64};
 
 use super::twister::Twister;
 use crate::args;
 use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, PureModule};
+use crate::crypto::password::{LONGEST_SALT, hash};
 use crate::digest;
 use crate::value::{Value, python};
 
@@ -218,22 +218,12 @@ fn shadow_hash(_: &dyn Facts, arguments: Arguments) -> CallResult {
         rand::rng().sample_iter(rand::distr::Alphanumeric).take(len).map(char::from).collect()
     };
     let password = given.password.unwrap_or_else(|| by_chance(20));
-    let salt = given.crypt_salt.unwrap_or_else(|| by_chance(16));
-    if salt.is_empty() || salt.len() > 16 || !salt.bytes().all(|b| b.is_ascii_alphanumeric() || b"./".contains(&b)) {
-        return Err(CallError::Invocation("a salt is 1 to 16 letters, digits, dots and slashes".to_owned()));
-    }
-    let unusable = |_| CallError::Failed("the password cannot be hashed".to_owned());
+    let salt = given.crypt_salt.unwrap_or_else(|| by_chance(LONGEST_SALT));
     match given.algorithm.as_str() {
-        "sha512" => {
-            let hash =
-                sha512_crypt_b64(password.as_bytes(), salt.as_bytes(), &Sha512Params::default()).map_err(unusable)?;
-            Ok(format!("$6${salt}${hash}").into())
-        }
-        "sha256" => {
-            let hash =
-                sha256_crypt_b64(password.as_bytes(), salt.as_bytes(), &Sha256Params::default()).map_err(unusable)?;
-            Ok(format!("$5${salt}${hash}").into())
-        }
+        kind @ ("sha512" | "sha256") => match hash(&password, &salt, kind) {
+            Some(hash) => Ok(hash.into()),
+            None => Err(CallError::Invocation("a salt is letters, digits, dots and slashes".to_owned())),
+        },
         weak @ ("blowfish" | "md5" | "crypt") => {
             Err(CallError::Unsupported(format!("random.shadow_hash with algorithm '{weak}'")))
         }

@@ -1,15 +1,11 @@
-//! Passwords: what `/etc/shadow` holds, and hashes that it can hold.
+//! What `/etc/shadow` holds.
 
 use std::path::{Path, PathBuf};
-
-use sha_crypt::{Sha256Params, Sha512Params, sha256_crypt_b64, sha512_crypt_b64};
 
 use super::fs::{FileFault, read_bounded};
 
 /// The largest table that is read.
 const LIMIT: u64 = 64 << 20;
-/// How often the hash is repeated unless the hash says otherwise, as the format defines it.
-const ROUNDS: usize = 5000;
 
 /// One line of `shadow`; ages are in days, -1 where nothing is set.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,44 +63,9 @@ fn parse(line: &str) -> Option<Shadow> {
     Some(Shadow { name, passwd, changed, min, max, warn, inactive, expire })
 }
 
-/// The hash of a password with this salt: `sha512` or `sha256`. `None` for other kinds and for a salt with other
-/// characters than the format has.
-pub fn hash(password: &str, salt: &str, kind: &str) -> Option<String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/');
-    let salt = salt.get(..salt.len().min(16)).filter(|salt| salt.chars().all(fits))?;
-    let hashed = match kind {
-        "sha512" => sha512_crypt_b64(password.as_bytes(), salt.as_bytes(), &Sha512Params::new(ROUNDS).ok()?),
-        "sha256" => sha256_crypt_b64(password.as_bytes(), salt.as_bytes(), &Sha256Params::new(ROUNDS).ok()?),
-        _ => return None,
-    };
-    let id = if kind == "sha512" { 6 } else { 5 };
-    Some(format!("${id}${salt}${}", hashed.ok()?))
-}
-
-/// True if a password has this hash; false also for hashes of kinds we cannot make.
-pub fn fits(password: &str, hashed: &str) -> bool {
-    let mut parts = hashed.splitn(4, '$');
-    let (Some(""), Some(id), Some(salt)) = (parts.next(), parts.next(), parts.next()) else { return false };
-    let kind = match id {
-        "6" => "sha512",
-        "5" => "sha256",
-        _ => return false,
-    };
-    hash(password, salt, kind).is_some_and(|own| own == hashed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hashes_are_those_of_the_format() {
-        let known =
-            "$6$aaaaaaaa$Uy05juZUvx6BGwo60q0gdTgdBQxG/XdfPiPVaseSX3o99IXYqUVqe/AvHlD5DWm5MkgiS4k29TpTxDT.XwP/t1";
-        assert_eq!(hash("secret", "aaaaaaaa", "sha512").as_deref(), Some(known));
-        assert!(fits("secret", known) && !fits("Secret", known) && !fits("secret", "!") && !fits("", ""));
-        assert_eq!(hash("secret", "a:b", "sha512"), None);
-    }
 
     #[test]
     fn a_line_with_empty_ages_is_read() {

@@ -2,6 +2,7 @@
 
 use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult};
+use fleet_common::crypto::password;
 use fleet_common::value::{Map, Value};
 
 use super::change::{Set, answer};
@@ -78,8 +79,8 @@ pub fn described(line: Shadow) -> Map {
 }
 
 /// The hash of a password with a random salt.
-pub fn random_hash(password: &str) -> Option<String> {
-    shadow::hash(password, &random_salt(), "sha512")
+pub fn random_hash(text: &str) -> Option<String> {
+    password::hash(text, &random_salt(), "sha512")
 }
 
 fn random_salt() -> String {
@@ -113,7 +114,7 @@ pub(super) fn list_users(_: &Look, arguments: Arguments) -> CallResult {
 pub(super) fn gen_password(_: &Look, arguments: Arguments) -> CallResult {
     let args = Generate::bind("shadow.gen_password", arguments)?;
     let salt = args.crypt_salt.unwrap_or_else(random_salt);
-    let hashed = shadow::hash(&args.password, &salt, &args.algorithm).ok_or_else(|| {
+    let hashed = password::hash(&args.password, &salt, &args.algorithm).ok_or_else(|| {
         let algorithm = &args.algorithm;
         CallError::Invocation(format!(
             "no hash for algorithm '{algorithm}' (sha512 and sha256 are there) and this salt (letters, digits, '.' and '/')"

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use fleet_common::args;
+use fleet_common::crypto::password;
 use fleet_common::value::python::str_;
 use fleet_common::value::{Map, Value};
 
@@ -11,7 +12,6 @@ use super::difference::{Now, REDACTED, Step, changes};
 use crate::cx::{Act, Look};
 use crate::modules::accounts::{Add, Comment, add, default_hash, random_hash};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::shadow;
 use crate::system::user::Accounts;
 
 args! {
@@ -175,7 +175,7 @@ impl Present {
         let Some(line) = &now.shadow else { return Ok(Vec::new()) };
         let mut steps = Vec::new();
         let bare = if self.password_lock.is_some() { line.passwd.trim_start_matches('!') } else { &line.passwd };
-        let same = |password: &str| if self.hash_password { shadow::fits(password, bare) } else { bare == password };
+        let same = |given: &str| if self.hash_password { password::fits(given, bare) } else { bare == given };
         let may = self.enforce_password || bare.is_empty() || bare == default_hash();
         match &self.password {
             _ if self.empty_password => steps.extend((!line.passwd.is_empty()).then_some(Step::NoPassword)),
