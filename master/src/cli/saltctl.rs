@@ -14,12 +14,13 @@ use fleet_common::proto::api::{JobEvent, NewJob, NewPreview, Standing};
 use fleet_common::proto::ret::Return;
 use fleet_common::value::{Map, Value};
 
+use super::failure::Failure;
 use super::live::Live;
 use super::preview;
 use super::printing::{PrintArgs, wants_color};
 use super::progress;
 use super::target_args::{NarrowArgs, TargetArgs};
-use crate::client::{Client, ClientError};
+use crate::client::Client;
 use crate::config::Config;
 
 /// How long a job's id is waited for that is not known when somebody interrupts.
@@ -106,27 +107,6 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         eprintln!("saltctl: {failure}");
         failure.exit()
     })
-}
-
-/// Why nothing was run, or no longer followed.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("{0}")]
-    Diagnostic(#[from] Diagnostic),
-    #[error("{0}")]
-    Client(#[from] ClientError),
-    #[error("{0}")]
-    Output(#[from] std::io::Error),
-}
-
-impl Failure {
-    fn exit(&self) -> u8 {
-        match self {
-            Self::Diagnostic(fault) => Exit::from(fault.kind) as u8,
-            Self::Client(error) => error.exit(),
-            Self::Output(_) => Exit::Failed as u8,
-        }
-    }
 }
 
 async fn run(options: &Options) -> Result<u8, Failure> {

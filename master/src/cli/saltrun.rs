@@ -13,8 +13,9 @@ use fleet_common::output;
 use fleet_common::proto::api::{RunnerCall, RunnerReturn};
 use fleet_common::value::Value;
 
+use super::failure::Failure;
 use super::printing::{PrintArgs, wants_color};
-use crate::client::{Client, ClientError};
+use crate::client::Client;
 use crate::config::Config;
 use crate::runners;
 
@@ -61,27 +62,6 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         eprintln!("saltrun: {failure}");
         failure.exit()
     })
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("{0}")]
-    Diagnostic(#[from] Diagnostic),
-    #[error("{0}")]
-    Client(#[from] ClientError),
-    #[error("{0}")]
-    Output(#[from] std::io::Error),
-}
-
-impl Failure {
-    fn exit(&self) -> u8 {
-        match self {
-            Self::Diagnostic(fault) => Exit::from(fault.kind) as u8,
-            Self::Client(error) => error.exit(),
-            Self::Output(_) => Exit::Failed as u8,
-        }
-    }
 }
 
 fn run(options: &Options) -> Result<u8, Failure> {
