@@ -106,7 +106,8 @@ fn pure_parts_stay_pure() {
     let mut faults = Vec::new();
     for source in sources() {
         let Some(part) = source.name.strip_prefix("common/src/") else { continue };
-        if IMPURE_ALLOWED.iter().any(|(name, _)| *name == source.name) {
+        // A module's tests may do as those at the end of a file, which are cut from its code.
+        if part.ends_with("/tests.rs") || IMPURE_ALLOWED.iter().any(|(name, _)| *name == source.name) {
             continue;
         }
         if PURE.iter().any(|pure| part.starts_with(pure)) {

@@ -1,0 +1,5 @@
+//! Whole sessions over links in memory.
+
+mod conversation;
+mod opening;
+mod world;
