@@ -10,9 +10,8 @@ use fleet_common::transport::{
     Carrier, ConnectOptions, Connector, Link, Listener, ListenerOptions, Publisher, bind_publisher, bind_request,
 };
 
+use fleet_tests::harness::links::{connector, loopback, next, until};
 use fleet_tests::harness::skip;
-
-use crate::transport::{connector, loopback, next, until};
 
 /// A python that has pyzmq: the machine's, or one made under `target/` the first time.
 fn python() -> Result<PathBuf, String> {

@@ -13,6 +13,6 @@ mod state_runs;
 mod states;
 mod system;
 mod targets;
+mod templates;
 mod transport;
-mod transport_attacks;
 mod web;

@@ -2,8 +2,6 @@
 //!
 //! Pure: files come through [`crate::files::FileSource`], all else through [`crate::call::Facts`].
 
-#[cfg(test)]
-mod golden;
 mod jinja;
 mod origins;
 pub mod pipe;

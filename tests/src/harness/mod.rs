@@ -5,6 +5,7 @@
 pub mod account;
 mod disk;
 mod fleet;
+pub mod links;
 mod machine;
 mod process;
 pub mod proxy;

@@ -12,9 +12,13 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
 
-use crate::transport::{Ports, connector, loopback, next, ports, until};
+use fleet_tests::harness::links::{Ports, connector, loopback, next, ports, until};
 use fleet_tests::harness::raw::{closed, frame, good, greet, greeting, opened, read_frame, ready, resident};
+
+/// Held by each test: what one takes is not counted against another.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// Lengths that make the naive decoder abort, and some that merely hurt.
 const CLAIMS: [u64; 6] = [u64::MAX, 1 << 63, 1 << 40, 1 << 36, 1 << 34, 1 << 20];
@@ -53,6 +57,7 @@ async fn served(ports: &mut Ports) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn giant_frames_end_their_connection_only() {
+    let _alone = ALONE.lock().await;
     let mut ports = ports(Carrier::Package, ListenerOptions::default()).await;
     let before = resident();
     for claim in CLAIMS {
@@ -77,6 +82,7 @@ async fn giant_frames_end_their_connection_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_handshakes_are_ended_in_time() {
+    let _alone = ALONE.lock().await;
     let options = ListenerOptions { handshake_timeout: Duration::from_secs(1), ..ListenerOptions::default() };
     let mut ports = ports(Carrier::Package, options).await;
     let before = resident();
@@ -94,11 +100,12 @@ async fn slow_handshakes_are_ended_in_time() {
     }
     let timeouts = || ports.request.stats().handshake_timeout + ports.publish.stats().handshake_timeout;
     until("all are counted", || timeouts() == 400).await;
-    assert!(resident() < before + 100, "{before} -> {} MiB", resident());
+    assert!(resident() < before + 50, "{before} -> {} MiB", resident());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_identity_takes_nothing_over() {
+    let _alone = ALONE.lock().await;
     let mut request = bind_request(loopback(), ListenerOptions::default()).await.expect("bound");
     let mut victim = opened(request.local_addr(), "DEALER", b"web1").await;
     victim.write_all(&good(0, b"victim")).await.expect("open");
@@ -126,6 +133,7 @@ async fn an_identity_takes_nothing_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscriber_that_does_not_read_is_closed_and_costs_nothing() {
+    let _alone = ALONE.lock().await;
     let ports = ports(Carrier::Package, ListenerOptions::default()).await;
     let mut stuck = Vec::new();
     for _ in 0..20 {
@@ -153,6 +161,7 @@ async fn a_subscriber_that_does_not_read_is_closed_and_costs_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stuck_peer_holds_up_nobody() {
+    let _alone = ALONE.lock().await;
     let options = ListenerOptions { stall_timeout: Duration::from_millis(500), ..ListenerOptions::default() };
     let mut ports = ports(Carrier::Package, options).await;
     let mut stuck = opened(ports.request.local_addr(), "DEALER", b"").await;
@@ -176,6 +185,7 @@ async fn a_stuck_peer_holds_up_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_is_refused_and_counted() {
+    let _alone = ALONE.lock().await;
     let mut ports = ports(Carrier::Package, ListenerOptions::default()).await;
     let rng = &mut SmallRng::seed_from_u64(11);
     let before = resident();
@@ -217,12 +227,13 @@ async fn garbage_is_refused_and_counted() {
     let mut cut = opened(ports.request.local_addr(), "DEALER", b"").await;
     cut.write_all(&frame(0, 4000, b"only this")).await.expect("open");
     drop(cut);
-    assert!(resident() < before + 100, "{before} -> {} MiB", resident());
+    assert!(resident() < before + 50, "{before} -> {} MiB", resident());
     served(&mut ports).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pings_and_subscriptions_are_bounded() {
+    let _alone = ALONE.lock().await;
     let ports = ports(Carrier::Package, ListenerOptions::default()).await;
     let mut polite = opened(ports.request.local_addr(), "DEALER", b"").await;
     polite.write_all(&good(4, b"\x04PING\x00\x00ctx")).await.expect("open");
@@ -251,6 +262,7 @@ async fn pings_and_subscriptions_are_bounded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_capped() {
+    let _alone = ALONE.lock().await;
     let options = ListenerOptions { max_connections: 5, max_per_address: 3, ..ListenerOptions::default() };
     let request = bind_request(loopback(), options).await.expect("bound");
     let mut kept = Vec::new();
@@ -316,10 +328,12 @@ async fn a_hostile_master(carrier: Carrier) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_master_does_not_end_the_package() {
+    let _alone = ALONE.lock().await;
     a_hostile_master(Carrier::Package).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_master_does_not_end_our_codec() {
+    let _alone = ALONE.lock().await;
     a_hostile_master(Carrier::Own).await;
 }

@@ -1,87 +1,13 @@
-//! What users are told for typical mistakes: file, line, the lines around, hints.
+//! What users are told for typical mistakes in templates: file, line, the lines around, hints; and where limits stop.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use super::{Limits, Renderer, Scope, Template};
-use crate::call::{Arguments, Call, CallResult, Entry, Facts, Registry};
-use crate::diag::Diagnostic;
-use crate::files::{FileError, FileSource, FileStat};
-use crate::functions::MODULES;
-use crate::value::{Map, Value};
-
-/// A minion without a machine: a tree in memory and the pure functions.
-#[derive(Clone, Default)]
-struct Paper {
-    files: Arc<BTreeMap<String, String>>,
-    pillar: Arc<Map>,
-}
-
-impl FileSource for Paper {
-    fn environments(&self) -> Result<Vec<String>, FileError> {
-        Ok(vec!["base".to_owned()])
-    }
-    fn list(&self, _: &str, prefix: &str) -> Result<Vec<String>, FileError> {
-        Ok(self.files.keys().filter(|path| path.starts_with(prefix)).cloned().collect())
-    }
-    fn directories(&self, _: &str, _: &str) -> Result<Vec<String>, FileError> {
-        Ok(Vec::new())
-    }
-    fn stat(&self, _: &str, _: &str) -> Result<Option<FileStat>, FileError> {
-        Ok(None)
-    }
-    fn read(&self, _: &str, path: &str) -> Result<Option<Arc<[u8]>>, FileError> {
-        Ok(self.files.get(path).map(|text| Arc::from(text.as_bytes())))
-    }
-}
-
-impl Facts for Paper {
-    fn id(&self) -> &str {
-        "web1"
-    }
-    fn grains(&self) -> Arc<Map> {
-        Arc::new(Map::from_iter([("os", Value::from("Debian"))]))
-    }
-    fn pillar(&self) -> Arc<Map> {
-        self.pillar.clone()
-    }
-    fn opts(&self) -> Arc<Map> {
-        Arc::default()
-    }
-    fn files(&self) -> Option<Arc<dyn FileSource>> {
-        Some(Arc::new(self.clone()))
-    }
-    fn caller(&self) -> Arc<dyn Call> {
-        Arc::new(self.clone())
-    }
-}
-
-fn registry() -> Registry<dyn Facts, std::convert::Infallible> {
-    Registry::new(MODULES, &[])
-}
-
-impl Call for Paper {
-    fn call(&self, function: &str, arguments: Arguments) -> CallResult {
-        match registry().find(function)? {
-            Entry::Pure(row) | Entry::Own(row) => match row.code {
-                crate::call::Code::Reads(code) => code(self, arguments),
-                crate::call::Code::Changes(_) => unreachable!("pure functions change nothing"),
-            },
-        }
-    }
-    fn exists(&self, function: &str) -> bool {
-        registry().find(function).is_ok()
-    }
-    fn names(&self) -> Vec<String> {
-        registry().names()
-    }
-}
+use fleet_common::diag::Diagnostic;
+use fleet_common::render::{Limits, Renderer, Scope, Template};
+use fleet_common::value::{Map, Value};
+use fleet_tests::paper::Paper;
 
 fn scope(files: &[(&str, &str)]) -> Scope {
-    let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
     let nginx = Map::from_iter([("port", Value::from(80))]);
-    let pillar = Arc::new(Map::from_iter([("nginx", Value::Map(nginx))]));
-    Scope { saltenv: "base".to_owned(), facts: Arc::new(Paper { files: Arc::new(files), pillar }), context: Map::new() }
+    Paper::new(files, Map::from_iter([("nginx", Value::Map(nginx))])).scope()
 }
 
 fn fault(text: &str, files: &[(&str, &str)]) -> Diagnostic {
