@@ -41,6 +41,18 @@ pub struct Drops {
     pub returns_failed: Counter,
     /// Connections to the API refused: one user has too many.
     pub api_refused: Counter,
+    /// Operators' requests that the rules do not allow.
+    pub operators_refused: Counter,
+    /// Sessions that did not come about: forged, replayed, cut off or not understood.
+    pub handshakes_refused: Counter,
+    /// Keys that are rejected or denied and came nevertheless.
+    pub keys_refused: Counter,
+    /// Second daemons with the key of one that answers.
+    pub twins_refused: Counter,
+    /// Minions' requests for what is not theirs or not there.
+    pub requests_refused: Counter,
+    /// Returns under the name of another minion; taken as the sender's own.
+    pub returns_forged: Counter,
 }
 
 /// The counters, for whoever reports them.

@@ -136,7 +136,7 @@ impl Master {
             clock,
         });
         let acl = Arc::new(config.access.acl.clone());
-        let audit = Arc::new(Audit::new(config.access.audit_log.clone()));
+        let audit = Arc::new(Audit::new(config.access.audit_log.clone(), drops.clone()));
         let desk = Desk {
             store: store.clone(),
             jobs,

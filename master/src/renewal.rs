@@ -32,6 +32,11 @@ impl Renewal {
         Self { own, minions, stream, clock, one: Mutex::new(()) }
     }
 
+    /// The fingerprint of the root that is used now.
+    pub fn root(&self) -> String {
+        self.own.root().fingerprint().to_string()
+    }
+
     /// Puts a new key in the place of an old one, on disk and in use; returns when it is used.
     pub async fn replace(&self, which: OwnKey) -> Result<Replaced, Diagnostic> {
         let _one = self.one.lock().await;
@@ -53,7 +58,7 @@ impl Renewal {
             // Some were welcomed with the old keys meanwhile.
             self.tell(self.own.renewal(now));
         }
-        let (before, after) = (before.fingerprint().to_string(), self.own.root().fingerprint().to_string());
+        let (before, after) = (before.fingerprint().to_string(), self.root());
         tracing::warn!(which = which.name(), root = after, "the master's own key was replaced");
         Ok(Replaced { before, after, told: self.minions.count() })
     }

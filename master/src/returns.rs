@@ -27,7 +27,11 @@ impl Returns {
     pub async fn take(&self, session: &Session, mut ret: Return) -> Result<Recorded, StoreError> {
         fault::point("return.received");
         // Who answers is the session's identity, never what the message says.
-        ret.id = session.id.clone();
+        if ret.id != session.id {
+            self.drops.returns_forged.add();
+            tracing::warn!(minion = %session.id, name = %ret.id, jid = %ret.jid, "a return under another's name");
+            ret.id = session.id.clone();
+        }
         let ret = Arc::new(ret);
         let active = self.jobs.get(&ret.jid).filter(|job| job.expects(&ret.id));
         let changes = READ_ONLY.binary_search(&ret.fun.as_str()).is_err();

@@ -1,13 +1,11 @@
 //! Finding the master and staying with it: request socket, session, publications, beats, and again from the start.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fleet_common::channel::publish::Opener;
 use fleet_common::channel::request::{Client, ClientConfig, open};
 use fleet_common::channel::{ChannelError, SessionEnd};
-use fleet_common::crypto::keys::Identity;
 use fleet_common::crypto::trust::Trust;
 use fleet_common::diag::Diagnostic;
 use fleet_common::proto::request::{Enrolment, KeyState, Push, Reply, Request, Role, Welcome};
@@ -21,6 +19,7 @@ use crate::job::{Jobs, Origin};
 use crate::journal::Journal;
 use crate::known::Known;
 use crate::listen::{Heard, Listener};
+use crate::own_key::OwnKey;
 use crate::running::Directory;
 use crate::uplink::Slot;
 
@@ -38,10 +37,8 @@ const MISSED_BEATS: u32 = 3;
 /// How the minion connects.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Its keys.
-    pub identity: Arc<Identity>,
-    /// Where they lie; `None` when they live in memory only.
-    pub pki_dir: Option<PathBuf>,
+    /// Its key.
+    pub own: Arc<OwnKey>,
     /// What speaks for its key until the master knows it: a token, and the names of grains.
     pub enrolment: (Option<Secret<String>>, Vec<String>),
     /// Which master it believes.
@@ -85,6 +82,8 @@ enum Lost {
     Publications,
     #[error("three beats of the master are missing")]
     Silent,
+    #[error("this minion's key was replaced")]
+    Replaced,
     #[error("the key is not accepted")]
     NotAccepted(Box<Welcome>),
     #[error("the master told no keys of its publications")]
@@ -105,7 +104,11 @@ pub async fn run(settings: Settings, around: Surroundings) {
             Ok((client, welcome, publications)) => {
                 said.clear();
                 tracing::info!("connected to the master");
-                let lost = Session::new(&around, &client, *welcome, publications).run(settings.beat).await;
+                let session = Session::new(&around, &client, *welcome, publications);
+                let lost = tokio::select! {
+                    lost = session.run(settings.beat) => lost,
+                    () = settings.own.replaced() => Lost::Replaced,
+                };
                 around.slot.put(None);
                 client.close();
                 backoff.reset();
@@ -122,8 +125,16 @@ pub async fn run(settings: Settings, around: Surroundings) {
             backoff.reset();
             wait = bound.mul_f64(0.5) + jitter(bound.mul_f64(0.5));
         }
+        if matches!(lost, Lost::Replaced) {
+            tracing::info!(finger = %settings.own.finger(), "this minion's key was replaced: the new one is shown");
+            continue;
+        }
         tell(&settings, &lost, &mut said);
-        sleep(wait).await;
+        tokio::select! {
+            () = sleep(wait) => {}
+            // Somebody mended something: there is no need to wait.
+            () = settings.own.asked() => {}
+        }
     }
 }
 
@@ -135,7 +146,7 @@ fn tell(settings: &Settings, lost: &Lost, said: &mut String) {
     if *said == text {
         return;
     }
-    let finger = settings.identity.fingerprint();
+    let finger = settings.own.finger();
     match lost {
         Lost::NotAccepted(welcome) => match (&welcome.reason, welcome.state) {
             (Some(reason), _) => tracing::error!(reason, "the master does not serve this minion"),
@@ -155,13 +166,9 @@ fn tell(settings: &Settings, lost: &Lost, said: &mut String) {
 /// A session of an accepted key with its publications.
 async fn connect(settings: &Settings, around: &Surroundings) -> Result<(Client, Box<Welcome>, Link), Lost> {
     let link = around.connector.request().await?;
-    let identity = match &settings.pki_dir {
-        // Read anew: it may have been replaced.
-        Some(directory) => Arc::new(Identity::load_or_create(directory).map_err(Box::new)?),
-        None => settings.identity.clone(),
-    };
     let config = ClientConfig {
-        identity,
+        // Read anew: it may have been replaced.
+        identity: settings.own.read().map_err(Box::new)?,
         id: around.known.id().clone(),
         role: Role::Minion,
         trust: settings.trust.clone(),

@@ -18,6 +18,7 @@ pub mod listen;
 pub mod masterless;
 pub mod modules;
 pub mod outcome;
+pub mod own_key;
 pub mod pillar;
 pub mod providers;
 pub mod registry;
@@ -38,7 +39,6 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use fleet_common::crypto::keys::Identity;
 use fleet_common::crypto::trust::Trust;
 use fleet_common::diag::{Diagnostic, Kind};
 use fleet_common::render::{Limits, Renderer};
@@ -53,6 +53,7 @@ use crate::grains::GrainSources;
 use crate::job::Jobs;
 use crate::journal::Journal;
 use crate::known::Known;
+use crate::own_key::OwnKey;
 use crate::service::Service;
 use crate::stay::Stays;
 use crate::uplink::Slot;
@@ -78,11 +79,12 @@ pub struct Minion {
 
 /// Makes a running minion look at its machine again.
 #[derive(Clone)]
-pub struct Reloader(Arc<Service>);
+pub struct Reloader(Arc<Service>, Arc<OwnKey>);
 
 impl Reloader {
-    /// Collects the grains again and tells them.
+    /// Shows the master this minion's key if it was replaced; collects the grains again and tells them.
     pub async fn reload(&self) {
+        self.1.look();
         drop(self.0.answer(fleet_common::proto::worker::Ask::RefreshGrains {}).await);
     }
 }
@@ -102,7 +104,7 @@ impl Minion {
     pub fn new(config: &Config, functions: Arc<Functions>, program: Program) -> Result<Self, Diagnostic> {
         std::fs::create_dir_all(&config.cache_dir).map_err(|error| at(&config.cache_dir, &error))?;
         let lock = lock(&config.cache_dir)?;
-        let identity = Arc::new(Identity::load_or_create(&config.pki_dir)?);
+        let own = Arc::new(OwnKey::load(&config.pki_dir)?);
         let trust = Trust::new(config.pki_dir.join("minion_master.pub"), config.master_finger);
         let path = config.cache_dir.join("journal");
         let stays = Arc::new(Stays::read(&config.cache_dir));
@@ -141,8 +143,7 @@ impl Minion {
         };
         let jobs = Arc::new(Jobs::new(settings, around));
         let connect = connect::Settings {
-            identity,
-            pki_dir: Some(config.pki_dir.clone()),
+            own,
             enrolment: (config.token.clone(), config.autosign_grains.clone()),
             trust,
             first_wait: config.first_wait,
@@ -159,7 +160,7 @@ impl Minion {
 
     /// The fingerprint of the minion's key.
     pub fn finger(&self) -> String {
-        self.connect.identity.fingerprint().to_string()
+        self.connect.own.finger().to_string()
     }
 
     /// A handle for leaving.
@@ -169,7 +170,7 @@ impl Minion {
 
     /// A handle for reloading.
     pub fn reloader(&self) -> Reloader {
-        Reloader(self.service.clone())
+        Reloader(self.service.clone(), self.connect.own.clone())
     }
 
     /// Serves until `shutdown`; then ends what runs. What was begun is reported at the next start.

@@ -98,6 +98,65 @@ fn a_restricted_operator_cannot_widen_what_it_was_given() {
     assert_eq!(of("root", "done").iter().filter(|line| line["what"] == "key.accept").count(), 1);
 }
 
+/// Jobs are one thing, the master itself another: no function of it is there for those who were given jobs.
+#[test]
+fn keys_and_runners_are_not_for_who_was_given_jobs() {
+    if !may_change_account("keys_and_runners_are_not_for_who_was_given_jobs") {
+        return;
+    }
+    let rules = "publisher_acl:\n  nobody:\n    - '.*'\n    - test.*\n".to_owned();
+    let mut fleet = Fleet::new(&FleetOptions { master_config: rules, ..FleetOptions::default() });
+    fleet.start_master();
+    fleet.start_minion("web1", "");
+    fleet.wait_for_keys(&["web1"]);
+    let bin = open_commands(&fleet);
+    let config = fleet.master_config_dir();
+    let ask = |program: &str, args: &[&str]| -> Finished {
+        as_nobody(&bin.join(program), &[&["-c", config.to_str().unwrap()], args].concat())
+    };
+    let root = || fs::read(fleet.pki_dir("master").join("master.pub")).unwrap();
+    let before = root();
+    let wheel = [
+        (&["--rotate", "root", "-y"][..], "key.rotate"),
+        (&["--rotate", "online", "-y"], "key.rotate"),
+        (&["--gen-token", "*"], "key.gen_token"),
+        (&["-L"], "key.list_all"),
+        (&["-l", "pre"], "key.list_all"),
+        (&["-a", "web1", "-y"], "key.list_all"),
+        (&["-A", "-y"], "key.list_all"),
+        (&["-r", "web1", "-y"], "key.list_all"),
+        (&["-d", "web1", "-y"], "key.list_all"),
+        (&["-D", "-y"], "key.list_all"),
+        (&["-p", "web1"], "key.list_all"),
+        (&["-P"], "key.list_all"),
+        (&["-f", "web1"], "key.list_all"),
+        (&["-F"], "key.list_all"),
+    ];
+    for (args, verb) in wheel {
+        let refused = ask("keyctl", args);
+        assert!(refused.status != 0 && refused.stdout.matches("web1").count() == 0, "{args:?}: {refused:?}");
+        assert!(refused.stderr.contains("may not use") && refused.stderr.contains(verb), "{args:?}: {refused:?}");
+    }
+    let join = ask("keyctl", &["--join-string"]);
+    assert!(join.status != 0 && join.stderr.contains("master.pub"), "{join:?}");
+    let all = fleet.run(&["doc.runner", "--out", "json"]).json();
+    let names: Vec<&String> = all.as_object().unwrap().keys().collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in &names {
+        let refused = ask("saltrun", &[name]);
+        assert!(refused.status != 0 && refused.stderr.contains("may not run"), "{name}: {refused:?}");
+    }
+    assert_eq!(root(), before);
+    assert!(!fleet.pki_dir("master").join("enrolment_tokens").exists());
+    assert_eq!(fleet.key(&["-L", "--out", "json"]).json()["minions_pre"], json!(["web1"]));
+    // All are counted; written down are as many as cannot fill the disk.
+    let asked = (wheel.len() + names.len()) as u64;
+    let refused = fleet.run(&["manage.health", "--out", "json"]).json()["refused"]["operators"].as_u64();
+    assert_eq!(refused, Some(asked));
+    let denied = audit(&fleet).iter().filter(|line| line["user"] == "nobody" && line["outcome"] == "denied").count();
+    assert!((20..asked as usize).contains(&denied), "{denied} are written down");
+}
+
 #[test]
 fn a_minions_own_rules_hold_against_its_master() {
     let mut fleet = Fleet::new(&FleetOptions::default());

@@ -253,6 +253,59 @@ fn a_minion_gets_its_own_pillar_payloads_and_returns_only() {
     });
     assert!(own.is_some(), "the forged return took the place of the right one:\n{}", log());
     assert!(log().lines().any(|line| line.contains("a return nobody asked for") && line.contains("web1")), "{}", log());
+    let counted = fleet.run(&["manage.health", "--out", "json"]).json();
+    assert_eq!((&counted["refused"]["forged_returns"], &counted["store"]["unsolicited"]), (&json!(1), &json!(1)));
+    // Its foreign payload and the event of the system.
+    assert_eq!(counted["refused"]["requests"], json!(2), "{counted}");
+}
+
+/// What a minion wishes its pillar to be made of reaches nothing: no repository, no program, no other tree.
+#[test]
+fn what_a_minion_wishes_for_its_pillar_starts_nothing() {
+    let mut fleet = Fleet::new(&FleetOptions::default());
+    fs::write(fleet.dir().join("srv/pillar/top.sls"), "base:\n  '*':\n    - data\n").unwrap();
+    fs::write(fleet.dir().join("srv/pillar/data.sls"), "own: true\n").unwrap();
+    fs::write(fleet.dir().join("srv/salt/top.sls"), format!("base:\n  '*': [other]\n# {CANARY}\n")).unwrap();
+    fs::write(fleet.dir().join("srv/salt/other.sls"), format!("stolen: {CANARY}\n")).unwrap();
+    fleet.start_master();
+    fleet.start_minion("web1", "");
+    fleet.accept(&["web1"]);
+    fleet.wait_for(&["web1"]);
+    let mark = fleet.dir().join("mark");
+    let wishes = format!(
+        "{{\"ext_pillar\": [{{\"git\": [\"base ext::sh -c touch% {0}\"]}}, {{\"cmd_yaml\": \"touch {0}\"}}], \
+         \"pillar_roots\": {{\"base\": [\"{1}/srv/salt\"]}}, \"git_pillar\": \"ext::sh -c touch% {0}\", \
+         \"pillar_override\": \"#!py\\ndef run(): open('{0}', 'w')\", \"id\": \"db1\"}}",
+        mark.display(),
+        fleet.dir().display()
+    );
+    let wishes = serde_json::from_str::<Value>(&wishes).unwrap().as_map().unwrap().clone();
+    let environments = [
+        None,
+        Some(format!("ext::sh -c touch% {}", mark.display())),
+        Some(format!("{}/srv/salt", fleet.dir().display())),
+        Some("../salt".to_owned()),
+        Some("base".to_owned()),
+    ];
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, _dir) = session(&fleet, "web1").await;
+        let grains = Request::Grains { grains: wishes.clone() };
+        client.call(grains).await.unwrap();
+        for env in &environments {
+            let (saltenv, pillarenv, overrides) = (env.clone(), env.clone(), wishes.clone());
+            let reply = client.call(Request::Pillar { saltenv, pillarenv, overrides }).await.unwrap();
+            let Reply::Pillar { pillar, .. } = reply else { continue };
+            assert!(!format!("{pillar:?}").contains(CANARY), "{env:?}");
+            let own = pillar.get("own").is_some();
+            assert_eq!(own, matches!(env.as_deref(), None | Some("base")), "{env:?}: {pillar:?}");
+        }
+    });
+    assert!(!mark.exists());
+    assert_eq!(
+        fleet.ctl(&["web1", "pillar.items", "--out", "json", "--static"]).json(),
+        json!({"web1": {"own": true}})
+    );
 }
 
 #[test]

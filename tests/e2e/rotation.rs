@@ -1,8 +1,7 @@
 //! Keys that are replaced: the master's root and online keys, a minion's own; who was there, who slept, who has old ones.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use fleet_tests::harness::{Finished, Fleet, program, wait_until};
@@ -14,25 +13,6 @@ use super::one;
 fn answers(fleet: &Fleet) {
     let done = fleet.ctl(&["web1", "test.ping", "--out", "json", "--static"]);
     assert_eq!(done.json(), json!({"web1": true}), "{}", fleet.tail("web1"));
-}
-
-fn pki(fleet: &Fleet, who: &str) -> PathBuf {
-    let root = if who == "master" { fleet.dir().join("master") } else { fleet.minion_root(who) };
-    let found = find(&root, if who == "master" { "master.pem" } else { "minion.pem" });
-    found.parent().unwrap().to_owned()
-}
-
-/// The file of that name somewhere below.
-fn find(dir: &Path, name: &str) -> PathBuf {
-    let entries = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
-    let mut open: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    while let Some(path) = open.pop() {
-        if path.file_name().is_some_and(|own| own == name) {
-            return path;
-        }
-        open.extend(fs::read_dir(&path).into_iter().flatten().map(|entry| entry.unwrap().path()));
-    }
-    panic!("{name} was not found below {}", dir.display());
 }
 
 fn minion_command(fleet: &Fleet, id: &str, args: &[&str]) -> Finished {
@@ -53,7 +33,7 @@ fn accepted(fleet: &Fleet) -> serde_json::Value {
 #[test]
 fn minions_follow_a_replaced_root_at_once_or_when_they_wake() {
     let mut fleet = one();
-    let pinned = find(&fleet.minion_root("web1"), "minion_master.pub");
+    let pinned = fleet.pki_dir("web1").join("minion_master.pub");
     let before = fs::read(&pinned).unwrap();
     let done = fleet.key(&["--rotate", "root", "-y"]);
     assert!(done.status == 0 && done.stdout.contains("1 connected minions were told"), "{done:?}");
@@ -98,7 +78,7 @@ fn one_that_slept_through_the_whole_chain_is_told_by_hand() {
 #[test]
 fn replaced_online_keys_sign_at_once_and_old_copies_are_refused() {
     let mut fleet = one();
-    let pki = pki(&fleet, "master");
+    let pki = fleet.pki_dir("master");
     let names = ["master_noise.pem", "publication.pem", "online_serial"];
     let old: Vec<Vec<u8>> = names.iter().map(|name| fs::read(pki.join(name)).unwrap()).collect();
     let done = fleet.key(&["--rotate", "online", "-y"]);
@@ -122,17 +102,21 @@ fn replaced_online_keys_sign_at_once_and_old_copies_are_refused() {
 #[test]
 fn a_minions_new_key_is_accepted_on_the_word_of_the_old_one_which_then_is_nothing() {
     let mut fleet = one();
-    let own = pki(&fleet, "web1");
+    let own = fleet.pki_dir("web1");
     let old = fs::read(own.join("minion.pem")).unwrap();
     let before = accepted(&fleet);
     let done = minion_command(&fleet, "web1", &["--rotate-key"]);
-    assert_eq!(done.status, 0, "{done:?}");
-    // The daemon still has the old one; a call shows the new one, and the daemon comes back with it.
-    assert_eq!(fleet.call("web1", &["test.ping"]).status, 0);
-    fleet.stop("web1", Signal::TERM);
-    fleet.restart_minion("web1");
-    fleet.wait_for(&["web1"]);
-    assert_eq!(accepted(&fleet), json!(now_of(&done)));
+    assert!(done.status == 0 && done.stdout.contains("reload"), "{done:?}");
+    assert_eq!(accepted(&fleet), before, "the daemon still shows the old one");
+    // It shows the new one when it is reloaded; what runs meanwhile is not lost.
+    let running = fleet.ctl_command(&["web1", "test.sleep", "2", "-t", "20"]).stdout(Stdio::piped()).spawn().unwrap();
+    let runs = || fleet.log("web1").contains("test.sleep").then_some(());
+    assert!(wait_until(Duration::from_secs(10), runs).is_some(), "{}", fleet.tail("web1"));
+    fleet.signal("web1", Signal::HUP);
+    let shown = wait_until(Duration::from_secs(10), || (accepted(&fleet) == json!(now_of(&done))).then_some(()));
+    assert!(shown.is_some(), "{}", fleet.tail("web1"));
+    assert!(running.wait_with_output().unwrap().status.success(), "{}", fleet.tail("web1"));
+    answers(&fleet);
     assert_ne!(accepted(&fleet), before);
     // A thief has the old one.
     fleet.stop("web1", Signal::TERM);
@@ -158,9 +142,9 @@ fn a_prepared_minion_needs_no_acceptance() {
     assert_eq!(made.status, 0, "{made:?}");
     assert_ne!(fleet.key(&["--gen-keys", "web2", "--gen-keys-dir", &place.display().to_string()]).status, 0);
     assert_ne!(fleet.key(&["--gen-keys", "../web3", "--gen-keys-dir", &place.display().to_string()]).status, 0);
-    let accepted = pki(&fleet, "master").join("minions").join("web2");
+    let accepted = fleet.pki_dir("master").join("minions").join("web2");
     fs::copy(place.join("web2.pub"), accepted).unwrap();
-    let own = fleet.minion_root("web2").join(pki(&fleet, "web1").strip_prefix(fleet.minion_root("web1")).unwrap());
+    let own = fleet.pki_dir("web2");
     fs::create_dir_all(&own).unwrap();
     fs::rename(place.join("web2.pem"), own.join("minion.pem")).unwrap();
     fleet.start_minion("web2", "");

@@ -355,6 +355,8 @@ pub struct NewToken {
 pub struct Token {
     /// The token: a secret.
     pub token: String,
+    /// Fingerprint of the master's root, which the minion is to expect.
+    pub root: String,
 }
 
 /// A key of the master itself.

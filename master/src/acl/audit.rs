@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fleet_common::ids::Jid;
@@ -13,6 +13,7 @@ use fleet_common::value::{Map, Value};
 use serde::Serialize;
 
 use super::Caller;
+use crate::health::Drops;
 
 /// Longest text of the arguments in a line, in bytes.
 const LONGEST: usize = 2048;
@@ -109,6 +110,7 @@ impl<'a> Entry<'a> {
 /// The file. Opened anew when it was moved away.
 pub struct Audit {
     path: PathBuf,
+    drops: Arc<Drops>,
     inner: Mutex<Inner>,
 }
 
@@ -121,12 +123,15 @@ struct Inner {
 
 impl Audit {
     /// A log at `path`; nothing is touched before the first line.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, inner: Mutex::default() }
+    pub fn new(path: PathBuf, drops: Arc<Drops>) -> Self {
+        Self { path, drops, inner: Mutex::default() }
     }
 
     /// Writes a line. What cannot be written is told in the daemon's own log, at most once a minute.
     pub fn write(&self, mut entry: Entry<'_>) {
+        if entry.outcome == Outcome::Denied {
+            self.drops.operators_refused.add();
+        }
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(entry.outcome, Outcome::Denied | Outcome::Invalid | Outcome::NoTarget) {
             match inner.refused(entry.uid) {
@@ -240,7 +245,7 @@ mod tests {
     fn lines_say_who_what_and_how_it_ended_in_a_file_closed_to_others() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log/audit");
-        let audit = Audit::new(path.clone());
+        let audit = Audit::new(path.clone(), Arc::default());
         let (who, kwarg) = (caller(), [("password", "hunter2"), ("cwd", "/")].into_iter().collect());
         let jid: Jid = "20261120113836123456".parse().unwrap();
         let entry = Entry::new(&who, "cmd.run", "glob web*", Outcome::Published);
@@ -261,7 +266,7 @@ mod tests {
     fn refusals_of_one_user_fill_no_disk() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("audit");
-        let (audit, who) = (Audit::new(path.clone()), caller());
+        let (audit, who) = (Audit::new(path.clone(), Arc::default()), caller());
         for _ in 0..500 {
             audit.write(Entry::new(&who, "cmd.run", "*", Outcome::Denied));
         }
@@ -276,8 +281,8 @@ mod tests {
         let (path, other) = (dir.path().join("audit"), dir.path().join("other"));
         fs::write(&other, "").unwrap();
         std::os::unix::fs::symlink(&other, &path).unwrap();
-        Audit::new(path.clone()).write(Entry::new(&caller(), "test.ping", "*", Outcome::Published));
-        Audit::new(other.clone()).write(Entry::new(&caller(), "test.ping", "*", Outcome::Published));
+        Audit::new(path.clone(), Arc::default()).write(Entry::new(&caller(), "test.ping", "*", Outcome::Published));
+        Audit::new(other.clone(), Arc::default()).write(Entry::new(&caller(), "test.ping", "*", Outcome::Published));
         assert_eq!(fs::read_to_string(&other).unwrap(), "");
     }
 }

@@ -82,12 +82,12 @@ pub(super) async fn make_token(
             return Form::wanted(&headers).refuse(StatusCode::BAD_REQUEST, Exit::Usage, message);
         }
     };
-    let (audit, who, now) = (api.audit.clone(), caller.clone(), api.desk.clock.wall());
+    let (audit, who, now, root) = (api.audit.clone(), caller.clone(), api.desk.clock.wall(), api.renewal.root());
     act(&api, &caller, &headers, "key.gen_token", move |keys| {
         let expires = now.saturating_add(wanted.seconds.saturating_mul(1000));
         let token = keys.make_token(&wanted.pattern, expires, now)?;
         audit.write(Entry::new(&who, "key.gen_token", &wanted.pattern, Outcome::Done));
-        Ok(Token { token })
+        Ok(Token { token, root })
     })
     .await
 }

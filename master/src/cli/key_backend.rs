@@ -1,10 +1,11 @@
 //! Where `keyctl` finds the keys: behind the master when it runs, else in the files.
 
-use fleet_common::crypto::keys::PublicKey;
 use fleet_common::diag::{Diagnostic, Kind};
-use fleet_common::proto::api::{KeyChange, KeyList, NewToken, OwnKey, Replaced};
+use fleet_common::proto::api::{KeyChange, KeyList, NewToken, OwnKey, Replaced, Token};
 use tokio::runtime::Runtime;
 
+use super::as_owner::as_owner;
+use super::key_own;
 use super::keyctl::KeyBackend;
 use crate::client::{Client, ClientError};
 use crate::clock::Clock;
@@ -37,31 +38,37 @@ pub fn open(config: &Config) -> Result<Box<dyn KeyBackend>, Diagnostic> {
     }
 }
 
+impl Files {
+    /// What is written belongs to the account that the keys belong to: the master may run as another than who types.
+    fn act<T: Send>(&self, work: impl FnOnce(&Directory) -> Result<T, Diagnostic> + Send) -> Result<T, Diagnostic> {
+        as_owner(self.0.root(), || work(&self.0))?
+    }
+}
+
 impl KeyBackend for Files {
     fn list(&mut self) -> Result<KeyList, Diagnostic> {
-        self.0.list().map_err(local)
+        self.act(|keys| keys.list().map_err(local))
     }
     fn read(&mut self, folder: Folder, name: &str) -> Result<Option<String>, Diagnostic> {
-        self.0.read(folder, name).map_err(local)
+        self.act(|keys| keys.read(folder, name).map_err(local))
     }
     fn change(&mut self, change: &KeyChange) -> Result<(), Diagnostic> {
-        self.0.change(change).map(|_| ()).map_err(local)
+        self.act(|keys| keys.change(change).map(|_| ()).map_err(local))
     }
     fn replace_own(&mut self, which: OwnKey) -> Result<(Replaced, bool), Diagnostic> {
-        let path = self.0.root().join("master.pub");
-        let root = || match PublicKey::load(&path)? {
-            Some(key) => Ok(key.fingerprint().to_string()),
-            None => Err(Diagnostic::user(format!("{}: the master has no keys yet", path.display()))
-                .help("they are made at its first start")),
-        };
-        let before = root()?;
-        renewal::replace(self.0.root(), which, Clock::start().wall())?;
-        Ok((Replaced { before, after: root()?, told: 0 }, false))
+        self.act(|keys| {
+            let before = key_own::root(keys.root())?;
+            renewal::replace(keys.root(), which, Clock::start().wall())?;
+            Ok((Replaced { before, after: key_own::root(keys.root())?, told: 0 }, false))
+        })
     }
-    fn make_token(&mut self, wanted: &NewToken) -> Result<String, Diagnostic> {
+    fn make_token(&mut self, wanted: &NewToken) -> Result<Token, Diagnostic> {
         let now = Clock::start().wall();
         let expires = now.saturating_add(wanted.seconds.saturating_mul(1000));
-        self.0.make_token(&wanted.pattern, expires, now).map_err(local)
+        self.act(|keys| {
+            let root = key_own::root(keys.root())?;
+            Ok(Token { token: keys.make_token(&wanted.pattern, expires, now).map_err(local)?, root })
+        })
     }
 }
 
@@ -78,8 +85,8 @@ impl KeyBackend for Running {
     fn replace_own(&mut self, which: OwnKey) -> Result<(Replaced, bool), Diagnostic> {
         self.runtime.block_on(self.client.replace_own(which)).map(|done| (done, true)).map_err(remote)
     }
-    fn make_token(&mut self, wanted: &NewToken) -> Result<String, Diagnostic> {
-        self.runtime.block_on(self.client.make_token(wanted)).map(|made| made.token).map_err(remote)
+    fn make_token(&mut self, wanted: &NewToken) -> Result<Token, Diagnostic> {
+        self.runtime.block_on(self.client.make_token(wanted)).map_err(remote)
     }
 }
 

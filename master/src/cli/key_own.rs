@@ -72,20 +72,26 @@ pub fn replaced(which: OwnKey, done: &Replaced, running: bool) -> String {
     }
 }
 
-/// What a new minion needs of this master, without a token.
-pub fn join(args: &OwnArgs, config: &Config) -> Result<Join, Diagnostic> {
-    let path = config.pki_dir.join("master.pub");
+/// The fingerprint of the master's root, from its file.
+pub fn root(pki_dir: &Path) -> Result<String, Diagnostic> {
+    let path = pki_dir.join("master.pub");
     let root = PublicKey::load(&path)?.ok_or_else(|| {
         Diagnostic::user(format!("{}: the master has no keys yet", path.display()))
             .help("they are made at its first start")
     })?;
+    Ok(root.fingerprint().to_string())
+}
+
+/// What a new minion needs of this master, known by the fingerprint of its root.
+pub fn join(args: &OwnArgs, config: &Config, root: &str, token: Option<String>) -> Result<Join, Diagnostic> {
+    let finger = root.parse().map_err(|_| Diagnostic::user(format!("'{root}' is no fingerprint")))?;
     let host = match &args.master_address {
         Some(host) => host.clone(),
         None if config.interface.is_unspecified() => rustix::system::uname().nodename().to_string_lossy().into_owned(),
         None => config.interface.to_string(),
     };
-    let (ret_port, publish_port, finger) = (config.ret_port, config.publish_port, root.fingerprint());
-    let join = Join { host, ret_port, publish_port, finger, token: None };
+    let (ret_port, publish_port) = (config.ret_port, config.publish_port);
+    let join = Join { host, ret_port, publish_port, finger, token };
     // What cannot be read back is not printed.
     join.to_string().parse().map_err(|_| {
         Diagnostic::user(format!("'{}' is no address", join.host)).help("--master-address HOST says another one")

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
-use fleet_common::proto::api::{KeyAction, KeyChange, KeyList, NewToken, OwnKey, Replaced};
+use fleet_common::proto::api::{KeyAction, KeyChange, KeyList, NewToken, OwnKey, Replaced, Token};
 use fleet_common::target::glob;
 use fleet_common::value::Map;
 
@@ -113,7 +113,7 @@ pub trait KeyBackend {
     /// Replaces a key of the master. True beside it: a running master did it.
     fn replace_own(&mut self, which: OwnKey) -> Result<(Replaced, bool), Diagnostic>;
     /// Makes a one-time token.
-    fn make_token(&mut self, wanted: &NewToken) -> Result<String, Diagnostic>;
+    fn make_token(&mut self, wanted: &NewToken) -> Result<Token, Diagnostic>;
 }
 
 /// The terminal, or what stands for it.
@@ -262,10 +262,14 @@ impl Run<'_, '_> {
 
     fn join(&mut self, pattern: Option<String>) -> Result<Exit, Diagnostic> {
         let own = &self.options.own;
-        let mut join = key_own::join(own, self.config)?;
-        if let Some(pattern) = pattern {
-            join.token = Some(self.keys.make_token(&NewToken { pattern, seconds: own.token_life })?);
-        }
+        let join = match pattern {
+            Some(pattern) => {
+                // Whoever may make tokens need not be able to read the master's files.
+                let made = self.keys.make_token(&NewToken { pattern, seconds: own.token_life })?;
+                key_own::join(own, self.config, &made.root, Some(made.token))?
+            }
+            None => key_own::join(own, self.config, &key_own::root(&self.config.pki_dir)?, None)?,
+        };
         self.print(&format!("{join}\n"))?;
         Ok(Exit::Success)
     }

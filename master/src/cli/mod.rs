@@ -1,5 +1,6 @@
 //! Command lines: clap types, their translation into requests, and what is printed.
 
+mod as_owner;
 mod failure;
 pub mod key_backend;
 mod key_own;

@@ -44,6 +44,17 @@ pub(super) fn health(context: &Context, arguments: Arguments) -> CallResult {
         ]),
     );
     all.insert("api", map([("refused", drops.api_refused.count())]));
+    all.insert(
+        "refused",
+        map([
+            ("operators", drops.operators_refused.count()),
+            ("handshakes", drops.handshakes_refused.count()),
+            ("keys", drops.keys_refused.count()),
+            ("second_daemons", drops.twins_refused.count()),
+            ("requests", drops.requests_refused.count()),
+            ("forged_returns", drops.returns_forged.count()),
+        ]),
+    );
     for (name, meter) in &health.endpoints {
         let counted = meter.stats().named();
         all.insert(*name, map(std::iter::once(("open", meter.open() as u64)).chain(counted)));

@@ -37,6 +37,7 @@ pub(super) async fn handle(parts: &Arc<Parts>, session: &Arc<Session>, number: u
                     Ok(answered) => answered,
                     Err(other) => (answer(&parts, &session, other).await, Vec::new()),
                 };
+                count(&parts, &reply);
                 let stored = matches!(reply, Reply::Stored {});
                 // A session that ended asks again in its next one.
                 let _ = session.sender.reply_holding(number, reply, held).await;
@@ -47,7 +48,15 @@ pub(super) async fn handle(parts: &Arc<Parts>, session: &Arc<Session>, number: u
             return;
         }
     };
+    count(parts, &reply);
     let _ = session.sender.reply(number, reply).await;
+}
+
+/// Counts what was asked for and is not the minion's, or not there.
+fn count(parts: &Parts, reply: &Reply) {
+    if matches!(reply, Reply::Error { code, .. } if matches!(code.as_str(), "denied" | "invalid" | "not_found")) {
+        parts.drops.requests_refused.add();
+    }
 }
 
 async fn answer(parts: &Parts, session: &Session, request: Request) -> Reply {

@@ -108,6 +108,7 @@ async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<
     let incoming = match accept(link, &parts.master_keys).await {
         Ok(incoming) => incoming,
         Err(error) => {
+            parts.drops.handshakes_refused.add();
             tracing::debug!(peer = address, %error, "no session");
             return None;
         }
@@ -130,10 +131,14 @@ async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<
         tracing::warn!(minion = %id, peer = address, %other, "the same key is in use by another: a copied image? Remove minion.pem there");
     }
     if judgement != Judgement::Accepted {
+        if matches!(judgement, Judgement::Rejected | Judgement::Denied { .. }) {
+            parts.drops.keys_refused.add();
+        }
         incoming.welcome(welcome);
         return None;
     }
     if let Some(older) = parts.minions.older_answers(&id, role, &incoming.key).await {
+        parts.drops.twins_refused.add();
         tracing::warn!(minion = %id, peer = address, older, "refused: another daemon with this key answers");
         welcome.state = KeyState::Denied;
         welcome.retry_after = 10;

@@ -42,7 +42,8 @@ pub struct Options {
     /// Check the configuration, print what is wrong or suspicious, and end.
     #[arg(long)]
     check: bool,
-    /// Put a new key in the place of this minion's, which signs for it, and end. The daemon shows it in its next session.
+    /// Put a new key in the place of this minion's, which signs for it, and end. A running daemon shows it at the next
+    /// reload (`systemctl reload saltminion`, SIGHUP).
     #[arg(long)]
     rotate_key: bool,
     /// Forget the master's key and expect the one with this fingerprint instead, and end.
@@ -73,6 +74,7 @@ fn start(options: &Options) -> Result<Exit, Diagnostic> {
     if options.rotate_key {
         let (old, new) = Identity::rotate(&config.pki_dir)?;
         println!("before: {}\nnow:    {}", old.fingerprint(), new.fingerprint());
+        println!("a running minion shows it after 'systemctl reload saltminion' (SIGHUP)");
         return Ok(Exit::Success);
     }
     if let Some(finger) = options.replace_root {
@@ -135,8 +137,8 @@ async fn serve(config: &Config) -> Result<Exit, Diagnostic> {
     Ok(Exit::Success)
 }
 
-/// Reads the configuration again and says what it would say at a start; grains are collected and told again. Settings
-/// themselves change at the next start.
+/// Reads the configuration again and says what it would say at a start; a replaced key is shown to the master, grains are
+/// collected and told again. Settings themselves change at the next start.
 async fn reload(directory: &std::path::Path, reloader: &Reloader) {
     match Config::load(directory) {
         Ok((_, warnings)) => {

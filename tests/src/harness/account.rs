@@ -12,9 +12,20 @@ const NOBODY: &str = "65534";
 
 /// Runs a program as that account.
 pub fn as_nobody(program: &Path, args: &[&str]) -> Finished {
+    Finished::of(nobodys(program).args(args).env("NO_COLOR", "1"))
+}
+
+/// A program that becomes that account's, with the same process id.
+pub(super) fn nobodys(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]).arg(program).args(args);
-    Finished::of(command.env("NO_COLOR", "1"))
+    command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]).arg(program);
+    command
+}
+
+/// Gives a directory and all in it to that account.
+pub fn give_to_nobody(dir: &Path) {
+    let done = Command::new("chown").args(["-R", &format!("{NOBODY}:{NOBODY}")]).arg(dir).status();
+    assert!(done.is_ok_and(|status| status.success()), "{}", dir.display());
 }
 
 /// True when other accounts can be taken here; else says that `test` is skipped.
@@ -36,7 +47,7 @@ pub fn open_commands(fleet: &Fleet) -> PathBuf {
     open_to_all(fleet.dir());
     let bin = fleet.dir().join("bin");
     fs::create_dir_all(&bin).expect("the fleet's directory is ours");
-    for name in ["saltctl", "keyctl", "saltcall"] {
+    for name in ["saltctl", "keyctl", "saltrun", "saltcall", "saltmaster"] {
         fs::copy(program(name), bin.join(name)).expect("the programs are built");
     }
     bin

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use super::account;
 use super::process::{Finished, program, wait_until};
 
 /// How a fleet differs from the usual one.
@@ -47,6 +48,8 @@ pub struct Fleet {
     network: Option<Network>,
     die_at: Option<&'static str>,
     quiet: bool,
+    /// Programs of a master that runs as another account.
+    nobodys: Option<PathBuf>,
     /// How often a master was started: its log says as often that it is ready.
     starts: usize,
     master: Option<Child>,
@@ -68,8 +71,9 @@ impl Fleet {
     pub fn in_dir(dir: PathBuf, options: &FleetOptions) -> Self {
         let (publish_port, request_port) = free_ports();
         let (keep, die_at, master, minions) = (false, None, None, BTreeMap::new());
-        let (quiet, network, starts) = (options.quiet, options.network.clone(), 0);
-        let fleet = Self { dir, keep, publish_port, request_port, network, die_at, quiet, starts, master, minions };
+        let (quiet, network, starts, nobodys) = (options.quiet, options.network.clone(), 0, None);
+        let fleet =
+            Self { dir, keep, publish_port, request_port, network, die_at, quiet, nobodys, starts, master, minions };
         let states = options.states.clone().unwrap_or_else(|| fleet.dir.join("srv/salt"));
         let pillar = options.pillar.clone().unwrap_or_else(|| fleet.dir.join("srv/pillar"));
         for folder in [&states, &pillar, &fleet.master_config_dir()] {
@@ -111,6 +115,20 @@ impl Fleet {
     /// A minion's `root_dir`.
     pub fn minion_root(&self, id: &str) -> PathBuf {
         self.dir.join("minions").join(id)
+    }
+
+    /// Where a daemon's keys lie (`master` or a minion's id).
+    pub fn pki_dir(&self, who: &str) -> PathBuf {
+        let (root, kind) = match who {
+            "master" => (self.dir.join("master"), "master"),
+            minion => (self.minion_root(minion), "minion"),
+        };
+        root.join("etc/salt/pki").join(kind)
+    }
+
+    /// Masters started from now on run as the account of `harness::account`, from programs that it may read.
+    pub fn master_as_nobody(&mut self, programs: PathBuf) {
+        self.nobodys = Some(programs);
     }
 
     /// Leaves everything running and on disk when dropped.
@@ -207,6 +225,9 @@ impl Fleet {
             fs::OpenOptions::new().create(true).append(true).open(self.log_path(log)).expect("a log can be opened");
         let copy = file.try_clone().expect("a log can be shared");
         let mut command = match &self.network {
+            _ if log == "master" && self.nobodys.is_some() => {
+                account::nobodys(&self.nobodys.as_ref().map(|bin| bin.join(name)).unwrap_or_default())
+            }
             Some(network) if log != "master" => {
                 // Becomes the program, with the same process id.
                 let mut command = Command::new("ip");

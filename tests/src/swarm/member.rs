@@ -16,6 +16,7 @@ use fleet_minion::files::cache::FileCache;
 use fleet_minion::job::{self, Jobs};
 use fleet_minion::journal::{self, Journal};
 use fleet_minion::known::Known;
+use fleet_minion::own_key::OwnKey;
 use fleet_minion::service::Service;
 use fleet_minion::stay::Stays;
 use fleet_minion::worker::Pool;
@@ -87,8 +88,7 @@ pub(super) fn live(
     };
     let jobs = Arc::new(Jobs::new(settings, around));
     let settings = connect::Settings {
-        identity,
-        pki_dir: None,
+        own: Arc::new(OwnKey::in_memory(identity)),
         enrolment: (None, Vec::new()),
         // One file for all: whoever is first pins the root, as one minion's restarts would.
         trust: Trust::new(shared.dir.join("master.pub"), None),
