@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use fleet_common::channel::Turns;
 use fleet_common::transport::Meter;
 
 /// Something that is counted.
@@ -59,6 +60,8 @@ pub struct Drops {
 pub struct Health {
     /// What was refused or dropped behind the sockets.
     pub drops: Arc<Drops>,
+    /// Handshakes.
+    pub turns: Arc<Turns>,
     /// What each endpoint counts, with its name; none when minions are reached without sockets.
     pub endpoints: Vec<(&'static str, Meter)>,
 }

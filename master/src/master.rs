@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleet_common::channel::Turns;
 use fleet_common::channel::publish::Sealer;
 use fleet_common::crypto::keys::{MasterKeys, PublicKey};
 use fleet_common::diag::Diagnostic;
@@ -121,8 +122,10 @@ impl Master {
         let tree = Roots::new(config.file_roots.clone()).serving(config.served.clone());
         let files = Arc::new(FileServer::new(Arc::new(tree)));
         let renewal = Arc::new(Renewal::new(own.clone(), minions.clone(), stream.clone(), clock));
+        let turns = Turns::new();
         let parts = Arc::new(Parts {
             master_keys: own,
+            turns: turns.clone(),
             renewal: renewal.clone(),
             keys: keys.clone(),
             minions: minions.clone(),
@@ -155,7 +158,7 @@ impl Master {
             timeout: config.timeout,
             clock,
         };
-        let health = Health { drops, endpoints: endpoints.meters };
+        let health = Health { drops, turns, endpoints: endpoints.meters };
         let options = visible(&config.options);
         let runners = Semaphore::new(RUNNERS);
         let api = Arc::new(Api { desk, acl, audit, keys, renewal, minions, store, files, runners, health, options });

@@ -96,6 +96,8 @@ pub async fn run(settings: Settings, around: Surroundings) {
     // A master that restarts is found again at once; one that stays away is asked less and less.
     let mut backoff = Backoff::new(settings.first_wait, soon, seed());
     let mut patient = Backoff::new(soon, settings.most_wait, seed());
+    // One that is there and does not get as far as a session has too much to do.
+    let mut modest = Backoff::new(settings.first_wait, settings.most_wait, seed());
     let mut since = Instant::now();
     // What was said last, so that a long wait is told once.
     let mut said = String::new();
@@ -113,12 +115,17 @@ pub async fn run(settings: Settings, around: Surroundings) {
                 client.close();
                 backoff.reset();
                 patient.reset();
+                modest.reset();
                 since = Instant::now();
                 lost
             }
             Err(lost) => lost,
         };
-        let mut wait = if since.elapsed() < SOON { backoff.next_wait() } else { patient.next_wait() };
+        let mut wait = match &lost {
+            Lost::Channel(error) if !matches!(error, ChannelError::Handshake(_)) => modest.next_wait(),
+            _ if since.elapsed() < SOON => backoff.next_wait(),
+            _ => patient.next_wait(),
+        };
         if let Lost::NotAccepted(welcome) = &lost {
             let bound = Duration::from_secs(u64::from(welcome.retry_after.clamp(1, 3600)));
             // A master that waits for its operator is asked again at the pace it names.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fleet_common::call::{Arguments, CallResult, Code};
+use fleet_common::channel::Turns;
 use fleet_common::channel::publish::Sealer;
 use fleet_common::channel::request::accept;
 use fleet_common::config::Settings;
@@ -77,7 +78,7 @@ impl Master {
     }
 
     async fn session(link: Link, keys: Arc<MasterKeys>, seen: Arc<Seen>, sealer: Arc<Mutex<Sealer>>) {
-        let Ok(incoming) = accept(link, &keys).await else { return };
+        let Ok(incoming) = accept(link, &keys, &Turns::new()).await else { return };
         assert_eq!(incoming.role, Role::Minion);
         let is_pending = seen.pending.load(Ordering::Relaxed);
         let stream = sealer.lock().unwrap().keys();

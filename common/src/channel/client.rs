@@ -21,6 +21,8 @@ use crate::transport::Link;
 
 /// Pushes that may wait to be read.
 const PUSHES: usize = 32;
+/// How often a master may say in a handshake that others come first.
+const MOST_WAITS: usize = 100;
 
 /// Asks a master; cheap to clone. The session ends when all clones are dropped.
 #[derive(Clone)]
@@ -56,7 +58,8 @@ struct Waiting {
     _slot: OwnedSemaphorePermit,
 }
 
-/// Opens a session on a new connection: handshake, trust, welcome. Takes twice [`HANDSHAKE_TIMEOUT`] at most.
+/// Opens a session on a new connection: handshake, trust, welcome. Takes twice [`HANDSHAKE_TIMEOUT`] at most, and as
+/// long as a busy master says that others come first.
 ///
 /// The root is pinned when none was and the master has proved it and answered. Unless the welcome says accepted, the
 /// session is over: every call fails with [`SessionEnd::Unaccepted`].
@@ -64,7 +67,7 @@ pub async fn open(mut link: Link, config: &ClientConfig) -> Result<(Welcome, Cli
     let (initiator, first) = Initiator::start(&config.identity);
     let mut initiator = initiator.enrolling(&config.enrolment);
     send(&link, first).await?;
-    let second = receive(&mut link, HANDSHAKE_TIMEOUT).await?;
+    let second = second(&mut link).await?;
     let (proof, certificate) = initiator.read(&second, now())?;
     // Nothing of this minion is told to a master it does not believe.
     let believed = config.trust.check(&proof).map_err(HandshakeError::from)?;
@@ -248,6 +251,17 @@ async fn read(calls: Arc<Calls>, mut reader: Reader, pushes: mpsc::Sender<Push>,
     open.over = true;
     // Whoever waits learns the end.
     open.waiting.clear();
+}
+
+/// The master's answer, which may be long in coming while it tells that it will.
+async fn second(link: &mut Link) -> Result<Bytes, ChannelError> {
+    for _ in 0..MOST_WAITS {
+        let message = receive(link, HANDSHAKE_TIMEOUT).await?;
+        if !Initiator::is_wait(&message) {
+            return Ok(message);
+        }
+    }
+    Err(ChannelError::Busy)
 }
 
 async fn send(link: &Link, message: Vec<u8>) -> Result<(), ChannelError> {

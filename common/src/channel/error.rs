@@ -20,6 +20,9 @@ pub enum ChannelError {
         /// How long was waited.
         seconds: f64,
     },
+    /// The master said again and again that others come first.
+    #[error("the master is busy with others")]
+    Busy,
     /// The message is larger than any message may be; it was not sent.
     #[error("a message of {size} bytes exceeds the limit of {limit} bytes")]
     TooLarge {

@@ -12,5 +12,7 @@ mod server;
 mod session;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use error::{ChannelError, Fault, SessionEnd};
+pub use turns::{TurnStats, Turns};

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::client::now;
 use super::request::{HANDSHAKE_TIMEOUT, MAX_OPEN};
 use super::session::{Reader, Session, checked, receive};
+use super::turns::{Turn, Turns};
 use super::{ChannelError, Fault, SessionEnd};
 use crate::crypto::handshake::{HandshakeError, Responder};
 use crate::crypto::keys::{MasterKeys, PublicKey};
@@ -45,9 +46,11 @@ pub struct Incoming {
     opener: RecordOpener,
 }
 
-/// Does the handshake on a new connection, within [`HANDSHAKE_TIMEOUT`] for each of the peer's two messages.
-pub async fn accept(mut link: Link, keys: &MasterKeys) -> Result<Incoming, ChannelError> {
+/// Does the handshake on a new connection, in its turn, within [`HANDSHAKE_TIMEOUT`] for each of the peer's two
+/// messages.
+pub async fn accept(mut link: Link, keys: &MasterKeys, turns: &Arc<Turns>) -> Result<Incoming, ChannelError> {
     let first = receive(&mut link, HANDSHAKE_TIMEOUT).await?;
+    let turn = turns.take(&link).await.ok_or(SessionEnd::Lost)?;
     let (responder, second) = match Responder::answer(keys, &first, now()) {
         Ok(answer) => answer,
         Err(error) => {
@@ -58,8 +61,9 @@ pub async fn accept(mut link: Link, keys: &MasterKeys) -> Result<Incoming, Chann
         }
     };
     link.tx.send(Bytes::from(second)).await.map_err(|_| SessionEnd::Lost)?;
-    let third = receive(&mut link, HANDSHAKE_TIMEOUT).await?;
+    let (third, turn) = third(&mut link, turn).await?;
     let (who, sealer, opener) = responder.finish(&third)?;
+    drop(turn);
     Ok(Incoming {
         peer: link.peer.clone(),
         id: who.id,
@@ -72,6 +76,21 @@ pub async fn accept(mut link: Link, keys: &MasterKeys) -> Result<Incoming, Chann
         sealer,
         opener,
     })
+}
+
+/// The peer's second message; one that lets others wait for it loses its place, not its handshake.
+async fn third(link: &mut Link, turn: Turn) -> Result<(Bytes, Option<Turn>), ChannelError> {
+    match receive(link, turn.patience()).await {
+        Err(ChannelError::Timeout { .. }) => {
+            turn.gave_up();
+            Ok((receive(link, HANDSHAKE_TIMEOUT).await?, None))
+        }
+        third => {
+            let third = third?;
+            turn.answered();
+            Ok((third, Some(turn)))
+        }
+    }
 }
 
 /// Tells a peer of another version which one is spoken here.

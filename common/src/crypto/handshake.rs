@@ -114,6 +114,11 @@ impl<'a> Initiator<'a> {
         self
     }
 
+    /// True for what a busy master says instead of the second message: it will come.
+    pub fn is_wait(message: &[u8]) -> bool {
+        message == Responder::wait()
+    }
+
     /// Reads the second message: what the master shows, checked in itself. Whether to believe its root is
     /// [`super::trust::Trust`]'s. `now` in milliseconds since 1970.
     pub fn read(&mut self, message: &[u8], now: u64) -> Result<(MasterProof, MasterCertificate), HandshakeError> {
@@ -164,6 +169,11 @@ impl Responder {
     /// The answer to a peer of another version: this side's version, nothing else.
     pub fn refusal() -> Vec<u8> {
         preamble()
+    }
+
+    /// Said to a peer whose turn has not come: a version that does not exist, nothing else.
+    pub fn wait() -> Vec<u8> {
+        [MAGIC.as_slice(), &[0]].concat()
     }
 
     /// Reads the third message: who the minion is, and the session.

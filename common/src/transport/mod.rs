@@ -107,6 +107,16 @@ pub enum Peer {
     Memory(Arc<str>),
 }
 
+impl Peer {
+    /// What one owner can vary freely counts as one: the address, or the /64 of IPv6. `None` in this process.
+    pub fn network(&self) -> Option<IpAddr> {
+        match self {
+            Self::Network(address, _) => Some(admission::network(*address)),
+            Self::Memory(_) => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Peer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

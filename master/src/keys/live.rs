@@ -62,7 +62,8 @@ pub struct Keys {
 #[derive(Default)]
 struct Seen {
     accepted_at: Option<SystemTime>,
-    pending_at: Option<SystemTime>,
+    /// When the keys that wait were counted last, and the time of their folder then.
+    counted: Option<(Instant, Option<SystemTime>)>,
     pending: usize,
     told_full: Option<Instant>,
 }
@@ -133,6 +134,7 @@ impl Keys {
     /// Moves or deletes keys; watchers know when this returns. Blocks.
     pub fn change(&self, change: &KeyChange) -> Result<Vec<(Folder, String)>, KeyError> {
         let changed = self.directory.change(change)?;
+        self.seen().counted = None;
         self.refresh()?;
         Ok(changed)
     }
@@ -144,7 +146,7 @@ impl Keys {
         loop {
             ticks.tick().await;
             let keys = self.clone();
-            let looked = tokio::task::spawn_blocking(move || keys.refresh()).await;
+            let looked = tokio::task::spawn_blocking(move || keys.refresh().and_then(|()| keys.recount())).await;
             if let Ok(Err(error)) = looked {
                 tracing::warn!(%error, "the keys could not be read");
             }
@@ -153,13 +155,46 @@ impl Keys {
 
     /// True while another key may wait. Whoever asks holds the directory's lock, so that no two take the last place.
     fn has_room(&self) -> Result<bool, KeyError> {
-        let mut seen = self.seen();
-        let pending_at = self.time_of(Folder::Pending);
-        if pending_at != seen.pending_at || pending_at.is_none_or(is_fresh) {
-            seen.pending = self.strangers()?;
-            seen.pending_at = pending_at;
+        if !self.knows_waiting() {
+            self.count_waiting()?;
         }
-        Ok(seen.pending < self.policy.most_pending)
+        let mut seen = self.seen();
+        let room = seen.pending < self.policy.most_pending;
+        // In a flood nothing is counted anew for each.
+        seen.pending += usize::from(room);
+        Ok(room)
+    }
+
+    /// About how many keys wait.
+    pub fn waiting(&self) -> usize {
+        self.seen().pending
+    }
+
+    /// False when the number of keys that wait may have changed; that is asked of the folder once in [`LOOK_EVERY`].
+    fn knows_waiting(&self) -> bool {
+        let last = self.seen().counted;
+        last.is_some_and(|(counted, at)| {
+            let pending_at = self.time_of(Folder::Pending);
+            counted.elapsed() < LOOK_EVERY || (at == pending_at && !pending_at.is_none_or(is_fresh))
+        })
+    }
+
+    /// Counts the keys that wait; the directory's lock is held.
+    fn count_waiting(&self) -> Result<(), KeyError> {
+        let pending_at = self.time_of(Folder::Pending);
+        let pending = self.strangers()?;
+        let mut seen = self.seen();
+        seen.pending = pending;
+        seen.counted = Some((Instant::now(), pending_at));
+        Ok(())
+    }
+
+    fn recount(&self) -> Result<(), KeyError> {
+        if self.knows_waiting() {
+            return Ok(());
+        }
+        let _lock = self.directory.lock()?;
+        self.count_waiting()
     }
 
     /// How many keys wait or were rejected without an operator: both are made by strangers.

@@ -24,6 +24,16 @@ pub(super) fn health(context: &Context, arguments: Arguments) -> CallResult {
             ("refused_too_many_at_once", drops.keys_busy.count()),
         ]),
     );
+    let turns = health.turns.stats();
+    all.insert(
+        "handshakes",
+        map([
+            ("under_way", turns.under_way),
+            ("waiting", turns.waiting),
+            ("refused_too_many_waiting", turns.refused),
+            ("slow", turns.slow),
+        ]),
+    );
     all.insert(
         "jobs",
         map([

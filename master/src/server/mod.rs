@@ -8,6 +8,7 @@ mod session;
 
 use std::sync::Arc;
 
+use fleet_common::channel::Turns;
 use fleet_common::crypto::keys::MasterKeys;
 use fleet_common::value::Map;
 
@@ -28,6 +29,8 @@ pub use session::{cut_removed, serve};
 pub struct Parts {
     /// The master's own keys.
     pub master_keys: Arc<MasterKeys>,
+    /// Handshakes under way, and those that wait for their turn.
+    pub turns: Arc<Turns>,
     /// Replaces them.
     pub renewal: Arc<Renewal>,
     /// Who is accepted.

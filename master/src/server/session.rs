@@ -17,13 +17,14 @@ use crate::keys::{Accepted, Claim, Judgement, Shown};
 use crate::minions::Session;
 use crate::renewal::SWITCH_AFTER;
 
-/// Keys looked up at the same time, each on a thread of its own. Handshakes themselves need no bound but that of the
-/// connections: whoever is silent in the middle of one keeps nobody else from his.
+/// Keys looked up at the same time, each on a thread of its own.
 const LOOKUPS: usize = 16;
 /// The same for ids that are not accepted: a flood of them keeps no accepted minion waiting.
 const STRANGERS: usize = 4;
 /// Strangers who may wait for that; more are told to come back later.
 const STRANGERS_WAITING: usize = 256;
+/// How often a second minions whose keys wait may ask whether they are accepted, all together.
+const ASKING: usize = 100;
 /// Three missed beats: the peer is gone.
 const SILENCE: Duration = Duration::from_secs(32);
 
@@ -105,7 +106,7 @@ async fn rotate(parts: &Parts) {
 async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<Session>, ServerReceiver)> {
     let address = link.peer.to_string();
     let proved = (parts.master_keys.root(), parts.master_keys.publication());
-    let incoming = match accept(link, &parts.master_keys).await {
+    let incoming = match accept(link, &parts.master_keys, &parts.turns).await {
         Ok(incoming) => incoming,
         Err(error) => {
             parts.drops.handshakes_refused.add();
@@ -120,7 +121,7 @@ async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<
         state: state_of(judgement),
         stream: None,
         now: parts.clock.steady(),
-        retry_after: retry_after(judgement),
+        retry_after: retry_after(judgement, parts.keys.waiting()),
         grains_known: parts.minions.knows_grains(&id, &incoming.grains_hash),
         reason: None,
     };
@@ -243,11 +244,12 @@ fn state_of(judgement: Judgement) -> KeyState {
     }
 }
 
-/// Seconds. Somebody probably accepts a new key soon; a full house empties slowly.
-fn retry_after(judgement: Judgement) -> u32 {
+/// Seconds. Somebody probably accepts a new key soon; a full house empties slowly. However many wait, they ask no more
+/// often together than [`ASKING`] times a second.
+fn retry_after(judgement: Judgement, waiting: usize) -> u32 {
     match judgement {
         Judgement::Accepted => 0,
-        Judgement::Pending { .. } => 2,
+        Judgement::Pending { .. } => u32::try_from(waiting / ASKING).unwrap_or(u32::MAX).clamp(2, 120),
         Judgement::Full { .. } => 60,
         Judgement::Rejected | Judgement::Denied { .. } => 30,
     }

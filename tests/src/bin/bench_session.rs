@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fleet_common::channel::ChannelError;
 use fleet_common::channel::publish::{Opener, Sealer};
 use fleet_common::channel::request::{Client, ClientConfig, ServerReceiver, ServerSender, accept, open};
+use fleet_common::channel::{ChannelError, Turns};
 use fleet_common::crypto::keys::{Identity, MasterKeys};
 use fleet_common::crypto::trust::Trust;
 use fleet_common::proto::job::Publication;
@@ -81,6 +81,7 @@ fn resident() -> f64 {
 
 struct World {
     keys: MasterKeys,
+    turns: Arc<Turns>,
     config: ClientConfig,
     _directory: tempfile::TempDir,
 }
@@ -96,7 +97,7 @@ impl World {
             enrolment: Default::default(),
             grains_hash: [0; 32],
         };
-        Self { keys: MasterKeys::generate(), config, _directory: directory }
+        Self { keys: MasterKeys::generate(), turns: Turns::new(), config, _directory: directory }
     }
 
     async fn session(&self) -> Result<(Client, ServerSender, ServerReceiver), ChannelError> {
@@ -104,7 +105,7 @@ impl World {
         let (client, server) = tokio::join!(open(minion, &self.config), async {
             let state = KeyState::Accepted;
             let welcome = Welcome { state, stream: None, now: 0, retry_after: 0, grains_known: true, reason: None };
-            Ok::<_, ChannelError>(accept(master, &self.keys).await?.welcome(welcome))
+            Ok::<_, ChannelError>(accept(master, &self.keys, &self.turns).await?.welcome(welcome))
         });
         let (sender, receiver) = server?;
         Ok((client?.1, sender, receiver))

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_bytes::ByteBuf;
 
 use super::super::request::{Client, MAX_OPEN, accept, open};
-use super::super::{ChannelError, Fault, SessionEnd};
+use super::super::{ChannelError, Fault, SessionEnd, Turns};
 use super::world::*;
 use crate::proto::request::{KeyState, Message, Push, Reply, Request};
 use crate::transport::link::Closing;
@@ -68,7 +68,7 @@ async fn a_peer_that_asks_too_much_at_once_is_closed() {
     let links = pair();
     let (client, (sender, mut receiver)) =
         tokio::join!(async { open(links.0, &world.config).await.unwrap().1 }, async {
-            accept(links.1, &world.keys).await.unwrap().welcome(welcome(KeyState::Accepted))
+            accept(links.1, &world.keys, &Turns::new()).await.unwrap().welcome(welcome(KeyState::Accepted))
         });
     client.flood(MAX_OPEN + 1).await;
     while soon(receiver.recv()).await.is_some() {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::request::{accept, open};
-use super::super::{ChannelError, SessionEnd};
+use super::super::{ChannelError, SessionEnd, Turns};
 use super::world::*;
 use crate::crypto::certificate::CertificateError;
 use crate::crypto::handshake::HandshakeError;
@@ -19,7 +19,7 @@ async fn a_session_introduces_and_answers() {
     let world = World::new();
     let links = pair();
     let (client, incoming) = tokio::join!(open(links.0, &world.config), async {
-        let incoming = accept(links.1, &world.keys).await.unwrap();
+        let incoming = accept(links.1, &world.keys, &Turns::new()).await.unwrap();
         let facts = (incoming.id.clone(), incoming.key, incoming.role, incoming.grains_hash);
         let (sender, receiver) = incoming.welcome(welcome(KeyState::Accepted));
         tokio::spawn(serve(sender, receiver));
@@ -123,7 +123,7 @@ async fn a_welcome_arrives_though_the_master_lets_go_at_once() {
     let world = World::new();
     let links = pair();
     let (minion, ()) = tokio::join!(open(links.0, &world.config), async {
-        drop(accept(links.1, &world.keys).await.unwrap().welcome(welcome(KeyState::Pending)));
+        drop(accept(links.1, &world.keys, &Turns::new()).await.unwrap().welcome(welcome(KeyState::Pending)));
     });
     assert_eq!(minion.unwrap().0.state, KeyState::Pending);
 }
@@ -134,12 +134,12 @@ async fn junk_instead_of_a_handshake_is_refused() {
     for size in [0, 1, 5, 37, 200, 4096] {
         let (minion, master) = pair();
         minion.tx.send(Bytes::from(vec![b's'; size])).await.unwrap();
-        let outcome = soon(accept(master, &world.keys)).await.map(|_| ());
+        let outcome = soon(accept(master, &world.keys, &Turns::new())).await.map(|_| ());
         assert!(matches!(outcome, Err(ChannelError::Handshake(HandshakeError::Malformed))), "{size}");
     }
     let (minion, master) = pair();
     minion.tx.send(Bytes::from(vec![0; 5000])).await.unwrap();
-    assert!(soon(accept(master, &world.keys)).await.is_err(), "over the limit before a peer is known");
+    assert!(soon(accept(master, &world.keys, &Turns::new())).await.is_err(), "over the limit before a peer is known");
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use serde_bytes::ByteBuf;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 
-use super::super::ChannelError;
 use super::super::request::{Client, ClientConfig, Incoming, ServerReceiver, ServerSender, accept, open};
+use super::super::{ChannelError, Turns};
 use crate::crypto::keys::{Identity, MasterKeys, PublicKey};
 use crate::crypto::trust::Trust;
 use crate::proto::request::{KeyState, Reply, Request, Role, Welcome};
@@ -106,7 +106,7 @@ impl World {
             outcome
         };
         let master = async {
-            let incoming = accept(links.1, &self.keys).await;
+            let incoming = accept(links.1, &self.keys, &Turns::new()).await;
             // Nobody welcomes: the minion's side ends by what it finds in the handshake, or is given up.
             let _ = tokio::time::timeout(Duration::from_millis(200), finished).await;
             incoming
@@ -122,7 +122,7 @@ impl World {
     ) -> (Welcome, Client, ServerSender, ServerReceiver) {
         let keys = self.keys.clone();
         let master = tokio::spawn(async move {
-            let incoming = accept(links.1, &keys).await.unwrap();
+            let incoming = accept(links.1, &keys, &Turns::new()).await.unwrap();
             incoming.welcome(welcome(state))
         });
         let (welcome, client) = open(links.0, &self.config).await.unwrap();
