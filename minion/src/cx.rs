@@ -12,6 +12,7 @@ use fleet_common::ids::{Jid, MinionId};
 use fleet_common::render::Renderer;
 use fleet_common::value::{Map, Value};
 
+use crate::pillar::Wanted;
 use crate::system::environment::Environment;
 
 /// A module of the minion.
@@ -48,13 +49,10 @@ pub trait Daemon: Send + Sync {
     fn signal_job(&self, jid: &Jid, signal: i32) -> bool;
     /// Collects the grains again and uses them from now on; returns them.
     fn refresh_grains(&self) -> Result<Arc<Map>, CallError>;
-    /// Fetches the pillar again (`None` environments: the configured ones).
-    fn refresh_pillar(
-        &self,
-        saltenv: Option<&str>,
-        pillarenv: Option<&str>,
-        overrides: &Map,
-    ) -> Result<Arc<Map>, CallError>;
+    /// Fetches the pillar again; the configured one is used from now on. One with faults is an error.
+    fn refresh_pillar(&self, wanted: &Wanted) -> Result<Arc<Map>, CallError>;
+    /// Fetches the pillar as it compiles now, with faults under `_errors`, and keeps it nowhere.
+    fn compile_pillar(&self, wanted: &Wanted) -> Result<Arc<Map>, CallError>;
     /// Sends an event to the master's bus.
     fn fire_event(&self, tag: &str, data: &Value) -> Result<(), CallError>;
     /// A chunk of a state run finished: journal and progress.
@@ -225,6 +223,9 @@ impl Facts for Look {
     }
     fn pillar(&self) -> Arc<Map> {
         self.inner.pillar.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+    fn compile_pillar(&self, wanted: &Wanted) -> Result<Arc<Map>, CallError> {
+        self.daemon().compile_pillar(wanted)
     }
     fn opts(&self) -> Arc<Map> {
         self.inner.parts.opts.clone()

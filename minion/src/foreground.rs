@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use fleet_common::call::CallError;
 use fleet_common::ids::Jid;
+use fleet_common::pillar::{Fault, Pillar, Wanted};
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Daemon, RunningJob};
-use crate::pillar::Wanted;
 
 /// Collects data again.
 pub type Collect = Box<dyn Fn() -> Result<Map, CallError> + Send + Sync>;
 
-/// Compiles the pillar that is wanted; faults in it are an error.
-pub type Compile = Box<dyn Fn(Wanted) -> Result<Map, CallError> + Send + Sync>;
+/// Compiles the pillar that is wanted.
+pub type Compile = Box<dyn Fn(Wanted) -> Pillar + Send + Sync>;
 
 /// The stand-in for the daemon in a foreground call.
 pub struct Foreground {
@@ -25,7 +25,7 @@ pub struct Foreground {
 }
 
 impl Foreground {
-    /// A stand-in that answers `refresh_grains` and `refresh_pillar` with these.
+    /// A stand-in that answers questions for grains and pillar with these.
     pub fn new(grains: Collect, pillar: Compile) -> Self {
         Self { grains, pillar }
     }
@@ -41,14 +41,16 @@ impl Daemon for Foreground {
     fn refresh_grains(&self) -> Result<Arc<Map>, CallError> {
         (self.grains)().map(Arc::new)
     }
-    fn refresh_pillar(
-        &self,
-        saltenv: Option<&str>,
-        pillarenv: Option<&str>,
-        overrides: &Map,
-    ) -> Result<Arc<Map>, CallError> {
-        let (saltenv, pillarenv) = (saltenv.map(str::to_owned), pillarenv.map(str::to_owned));
-        (self.pillar)(Wanted { saltenv, pillarenv, overrides: overrides.clone() }).map(Arc::new)
+    fn refresh_pillar(&self, wanted: &Wanted) -> Result<Arc<Map>, CallError> {
+        let Pillar { data, faults, .. } = (self.pillar)(wanted.clone());
+        if faults.is_empty() {
+            return Ok(Arc::new(data));
+        }
+        let faults: Vec<String> = faults.iter().map(Fault::text).collect();
+        Err(CallError::Failed(faults.join("\n")))
+    }
+    fn compile_pillar(&self, wanted: &Wanted) -> Result<Arc<Map>, CallError> {
+        Ok(Arc::new((self.pillar)(wanted.clone()).into_map()))
     }
     fn fire_event(&self, _: &str, _: &Value) -> Result<(), CallError> {
         Ok(())

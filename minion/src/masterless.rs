@@ -4,19 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fleet_common::call::CallError;
 use fleet_common::config::Settings;
 use fleet_common::diag::Diagnostic;
 use fleet_common::files::{FileSource, Roots, Served};
 use fleet_common::ids::MinionId;
-use fleet_common::pillar::{self, Pillar};
+use fleet_common::pillar::{self, Pillar, Wanted};
 use fleet_common::render::{Limits, Renderer};
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Act, Parts};
 use crate::foreground::Foreground;
 use crate::grains::{self, GrainSources};
-use crate::pillar::Wanted;
 use crate::registry;
 
 /// Keys of a configuration that no function or template sees.
@@ -110,18 +108,14 @@ impl Masterless {
         let (for_grains, for_pillar) = (shared.clone(), shared.clone());
         let daemon = Foreground::new(
             Box::new(move || Ok(for_grains.collect().0)),
-            Box::new(move |wanted| {
-                let compiled = for_pillar.compile(&for_pillar.collect().0, wanted);
-                let faults: Vec<String> = compiled.faults.iter().map(pillar::Fault::text).collect();
-                if faults.is_empty() { Ok(compiled.data) } else { Err(CallError::Failed(faults.join("\n"))) }
-            }),
+            Box::new(move |wanted| for_pillar.compile(&for_pillar.collect().0, wanted)),
         );
         (shared.context(grains, pillar, daemon), faults)
     }
 
     /// Compiles the pillar for these grains.
     fn compile(&self, grains: &Map, wanted: Wanted) -> Pillar {
-        let without = Foreground::new(Box::new(|| Ok(Map::new())), Box::new(|_| Ok(Map::new())));
+        let without = Foreground::new(Box::new(|| Ok(Map::new())), Box::new(|_| Pillar::default()));
         let act = self.context(grains.clone(), Map::new(), without);
         let files: Arc<dyn FileSource> = Arc::new(Roots::new(self.pillar_roots.clone()).serving(self.served.clone()));
         let configured = pillar::Options::from_opts(&self.opts);

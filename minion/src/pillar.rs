@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fleet_common::call::CallError;
+pub use fleet_common::pillar::Wanted;
 use fleet_common::proto::request::{Reply, Request};
 use fleet_common::value::{Map, Value};
 
@@ -13,24 +14,13 @@ use crate::uplink::{PATIENCE, Uplink};
 /// How long a call waits for a master that is away, when it needs no pillar to start.
 const AT_HAND: Duration = Duration::from_secs(5);
 
-/// Which pillar is wanted; the default is the configured one.
-#[derive(Debug, Clone, Default)]
-pub struct Wanted {
-    /// State environment.
-    pub saltenv: Option<String>,
-    /// Pillar environment.
-    pub pillarenv: Option<String>,
-    /// Merged over it.
-    pub overrides: Map,
-}
-
 /// Fetches the pillar; the configured one is kept. One that did not render is an error with all its faults.
 pub async fn refresh(known: &Known, uplink: &Uplink, wanted: Wanted) -> Result<Arc<Map>, CallError> {
     fetch(known, uplink, wanted, PATIENCE).await
 }
 
 async fn fetch(known: &Known, uplink: &Uplink, wanted: Wanted, patience: Duration) -> Result<Arc<Map>, CallError> {
-    let is_configured = wanted.saltenv.is_none() && wanted.pillarenv.is_none() && wanted.overrides.is_empty();
+    let is_configured = wanted.is_configured();
     let Wanted { saltenv, pillarenv, overrides } = wanted;
     let reply = uplink.ask(Request::Pillar { saltenv, pillarenv, overrides }, patience).await;
     match reply.map_err(|error| CallError::Failed(format!("the pillar could not be fetched: {error}")))? {

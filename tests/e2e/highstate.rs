@@ -86,6 +86,33 @@ fn a_pillar_that_does_not_render_holds_the_run() {
 }
 
 #[test]
+fn pillar_items_compiles_afresh_and_the_rest_reads_what_is_in_memory() {
+    let fleet = fleet(TREE, PILLAR);
+    let write = |text: &str| fs::write(fleet.dir().join("srv/pillar/data.sls"), text).unwrap();
+    let said = |call: &[&str]| {
+        let finished = fleet.ctl(&[&["web1"], call, &["--out", "json", "--static"]].concat());
+        assert_eq!(finished.status, 0, "{finished:?}");
+        finished.json()["web1"].clone()
+    };
+    assert_eq!(said(&["pillar.get", "greeting"]), "hello");
+    write("greeting: {{ pillar.get('word', 'good day') }}\n");
+    assert_eq!(said(&["pillar.items"]), json!({"greeting": "good day"}));
+    assert_eq!(said(&["pillar.items", "pillar={word: farewell}"]), json!({"greeting": "farewell", "word": "farewell"}));
+    assert_eq!(said(&["pillar.obfuscate", "pillar={word: farewell}"])["word"], "<str>");
+    assert_eq!(said(&["pillar.items", "pillarenv=other"]), json!({}));
+    for in_memory in [["pillar.item", "greeting"], ["pillar.raw", "key=greeting"], ["pillar.get", "greeting"]] {
+        let said = said(&in_memory);
+        assert_eq!(said.get("greeting").unwrap_or(&said), "hello", "{in_memory:?}");
+    }
+    assert_eq!(said(&["pillar.get", "greeting", "saltenv=base"]), "good day");
+    assert_eq!(said(&["saltutil.refresh_pillar"]), true);
+    assert_eq!(said(&["pillar.get", "greeting"]), "good day");
+    write("greeting: {{ nope }}\n");
+    assert_eq!(said(&["pillar.items"])["_errors"].as_array().map(Vec::len), Some(1));
+    assert_eq!(said(&["pillar.get", "greeting"]), "good day");
+}
+
+#[test]
 fn a_fault_in_a_tree_is_told_with_its_place() {
     let fleet = fleet(
         &[("top.sls", "base:\n  '*':\n    - bad\n"), ("bad.sls", "x:\n  test.nop:\n    - name: {{ grains.nope }}\n")],

@@ -92,7 +92,7 @@ pub(crate) fn minion_with(root: &Path, settings: &[(&str, Value)]) -> Act {
     let mut opts = Map::from_iter([("id", "web1"), ("file_client", "local")]);
     opts.extend(settings.iter().map(|(key, value)| (Value::from(*key), value.clone())));
     let (grains, pillar) = (Map::from_iter([("id", "web1")]), Map::new());
-    let daemon = Foreground::new(Box::new(|| Ok(Map::new())), Box::new(|_| Ok(Map::new())));
+    let daemon = Foreground::new(Box::new(|| Ok(Map::new())), Box::new(|_| fleet_common::pillar::Pillar::default()));
     Act::new(Parts {
         id: "web1".parse().unwrap(),
         jid: None,

@@ -16,6 +16,7 @@ pub use read_only::READ_ONLY;
 pub use registry::{Entry, PureModule, Registry, Row};
 
 use crate::files::FileSource;
+use crate::pillar::Wanted;
 use crate::render::{Limits, Renderer};
 use crate::value::{Map, Value};
 
@@ -176,6 +177,15 @@ pub trait Facts: Send + Sync {
     fn grains(&self) -> Arc<Map>;
     /// The minion's pillar (the part compiled so far, inside pillar templates).
     fn pillar(&self) -> Arc<Map>;
+    /// The minion's pillar as it compiles now, with faults under `_errors`; what [`Facts::pillar`] gives stays as it is.
+    /// Where a pillar is being compiled, that would never end: there it is the part compiled so far.
+    fn compile_pillar(&self, wanted: &Wanted) -> Result<Arc<Map>, CallError> {
+        if wanted.is_configured() {
+            return Ok(self.pillar());
+        }
+        let why = "another pillar can not be compiled in a pillar template: pillarenv, saltenv and pillar are for minions";
+        Err(CallError::Invocation(why.to_owned()))
+    }
     /// Configuration the function may see (`config.get`, `opts` in templates): secrets are not in it.
     fn opts(&self) -> Arc<Map>;
     /// The files of the tree (`cp.get_file_str`, `slsutil.renderer`), if there are any.

@@ -1,7 +1,10 @@
 //! `pillar.*` that only read: the data compiled for this minion.
 
+use std::sync::Arc;
+
 use crate::args;
 use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, PureModule};
+use crate::pillar::Wanted;
 use crate::value::{Map, Value, merge, path};
 
 /// The module.
@@ -27,16 +30,16 @@ pub const MODULE: PureModule = Module {
         },
         Function {
             name: "items",
-            quick: true,
-            doc: "The whole pillar.",
+            quick: false,
+            doc: "The whole pillar, compiled afresh; the one in memory stays as it is.",
             example: "pillar.items",
             args: Items::ROWS,
             code: Code::Reads(|facts, arguments| items(facts, "pillar.items", arguments)),
         },
         Function {
             name: "data",
-            quick: true,
-            doc: "The whole pillar (another name of pillar.items).",
+            quick: false,
+            doc: "The whole pillar, compiled afresh (another name of pillar.items).",
             example: "pillar.data",
             args: Items::ROWS,
             code: Code::Reads(|facts, arguments| items(facts, "pillar.data", arguments)),
@@ -67,24 +70,23 @@ pub const MODULE: PureModule = Module {
         },
         Function {
             name: "ls",
-            quick: true,
-            doc: "The top-level keys.",
+            quick: false,
+            doc: "The top-level keys of the pillar, compiled afresh.",
             example: "pillar.ls",
             args: Items::ROWS,
             code: Code::Reads(|facts, arguments| {
-                Items::bind("pillar.ls", arguments)?;
-                Ok(facts.pillar().keys().cloned().collect::<Value>().into())
+                Ok(compiled(facts, "pillar.ls", arguments)?.keys().cloned().collect::<Value>().into())
             }),
         },
         Function {
             name: "obfuscate",
-            quick: true,
-            doc: "The pillar with every value replaced by its type.",
+            quick: false,
+            doc: "The pillar, compiled afresh, with every value replaced by its type.",
             example: "pillar.obfuscate",
             args: Items::ROWS,
             code: Code::Reads(|facts, arguments| {
-                Items::bind("pillar.obfuscate", arguments)?;
-                Ok(obfuscated(&Value::Map((*facts.pillar()).clone())).into())
+                let pillar = compiled(facts, "pillar.obfuscate", arguments)?;
+                Ok(obfuscated(&Value::Map((*pillar).clone())).into())
             }),
         },
     ],
@@ -115,7 +117,7 @@ args! {
     pub struct Items {
         /// Names of keys (ignored, as in the reference).
         *args: Vec<Value>,
-        /// `pillar`, `pillarenv` and the like.
+        /// `pillar`, `pillarenv`, `saltenv`.
         **kwargs: Map,
     }
 }
@@ -133,7 +135,7 @@ args! {
     pub struct Item {
         /// Paths of values.
         *args: Vec<String>,
-        /// `default`, `delimiter` and the like.
+        /// `default`, `delimiter`, `pillarenv`, `saltenv`.
         **kwargs: Map,
     }
 }
@@ -150,10 +152,7 @@ args! {
 
 fn get(facts: &dyn Facts, function: &str, arguments: Arguments) -> CallResult {
     let wanted = Get::bind(function, arguments)?;
-    if wanted.pillarenv.is_some() {
-        return Err(CallError::Unsupported(format!("{function} with pillarenv")));
-    }
-    let pillar = facts.pillar();
+    let pillar = in_memory_or(facts, wanted.pillarenv, wanted.saltenv)?;
     let found = path::traverse_map(&pillar, &wanted.key, &wanted.delimiter).cloned();
     let default = wanted.default.unwrap_or_default();
     if !wanted.merge {
@@ -178,11 +177,44 @@ fn get(facts: &dyn Facts, function: &str, arguments: Arguments) -> CallResult {
 }
 
 fn items(facts: &dyn Facts, function: &str, arguments: Arguments) -> CallResult {
-    let given = Items::bind(function, arguments)?;
-    if let Some(name) = ["pillar", "pillarenv", "pillar_enc"].iter().find(|name| given.kwargs.contains(name)) {
-        return Err(CallError::Unsupported(format!("{function} with {name}")));
+    Ok(Value::Map((*compiled(facts, function, arguments)?).clone()).into())
+}
+
+/// The pillar compiled for this call.
+fn compiled(facts: &dyn Facts, function: &str, arguments: Arguments) -> Result<Arc<Map>, CallError> {
+    let mut given = Items::bind(function, arguments)?.kwargs;
+    if given.remove("pillar_enc").is_some_and(|given| given != Value::Null) {
+        return Err(CallError::Unsupported(format!("{function} with pillar_enc")));
     }
-    Ok(Value::Map((*facts.pillar()).clone()).into())
+    let overrides = match given.remove("pillar") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Map(overrides)) => overrides,
+        Some(other) => {
+            let said = format!("{function}: pillar must be a dictionary, not {}", other.kind());
+            return Err(CallError::Invocation(said));
+        }
+    };
+    let mut text = |name: &str| given.remove(name).and_then(|value| value.as_str().map(str::to_owned));
+    facts.compile_pillar(&of_environment(facts, text("pillarenv"), text("saltenv"), overrides))
+}
+
+/// Which pillar these arguments mean.
+fn of_environment(
+    facts: &dyn Facts,
+    pillarenv: Option<String>,
+    saltenv: Option<String>,
+    overrides: Map,
+) -> Wanted {
+    let follows = facts.opts().get("pillarenv_from_saltenv").is_some_and(Value::truthy);
+    Wanted { pillarenv: pillarenv.or_else(|| saltenv.clone().filter(|_| follows)), saltenv, overrides }
+}
+
+/// The pillar in memory, or compiled for this call when it names an environment.
+fn in_memory_or(facts: &dyn Facts, pillarenv: Option<String>, saltenv: Option<String>) -> Result<Arc<Map>, CallError> {
+    if pillarenv.is_none() && saltenv.is_none() {
+        return Ok(facts.pillar());
+    }
+    facts.compile_pillar(&of_environment(facts, pillarenv, saltenv, Map::new()))
 }
 
 fn raw(facts: &dyn Facts, arguments: Arguments) -> CallResult {
@@ -196,9 +228,9 @@ fn raw(facts: &dyn Facts, arguments: Arguments) -> CallResult {
 fn item(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     let Item { args, mut kwargs } = Item::bind("pillar.item", arguments)?;
     let default = kwargs.remove("default").unwrap_or_else(|| Value::from(""));
-    let delimiter = kwargs.remove("delimiter").and_then(|d| d.as_str().map(str::to_owned));
-    let delimiter = delimiter.unwrap_or_else(|| ":".to_owned());
-    let pillar = facts.pillar();
+    let mut text = |name: &str| kwargs.remove(name).and_then(|value| value.as_str().map(str::to_owned));
+    let delimiter = text("delimiter").unwrap_or_else(|| ":".to_owned());
+    let pillar = in_memory_or(facts, text("pillarenv"), text("saltenv"))?;
     let mut found = Map::new();
     for key in args {
         let value = path::traverse_map(&pillar, &key, &delimiter).cloned().unwrap_or_else(|| default.clone());

@@ -16,4 +16,4 @@ mod top;
 
 pub use compile::{Believed, Pillar, compile, top};
 pub use fault::{Fault, Refused};
-pub use options::Options;
+pub use options::{Options, Wanted};

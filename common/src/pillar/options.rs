@@ -3,6 +3,24 @@
 use crate::value::merge::Strategy;
 use crate::value::{Map, Value};
 
+/// Which pillar a question or a run wants; the default is the configured one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Wanted {
+    /// State environment.
+    pub saltenv: Option<String>,
+    /// Pillar environment.
+    pub pillarenv: Option<String>,
+    /// Merged over it.
+    pub overrides: Map,
+}
+
+impl Wanted {
+    /// True for the configured pillar.
+    pub fn is_configured(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Settings of a compilation.
 #[derive(Debug, Clone)]
 pub struct Options {

@@ -256,9 +256,7 @@ impl<'a> MinionRunner<'a> {
 
 /// Lets the run see the pillar as it is now.
 pub fn renew_pillar(act: &Act, wanted: &Wanted) -> Result<(), CallError> {
-    let Wanted { saltenv, pillarenv, overrides } = wanted;
-    let pillar = act.daemon().refresh_pillar(saltenv.as_deref(), pillarenv.as_deref(), overrides)?;
-    act.set_pillar(pillar);
+    act.set_pillar(act.daemon().refresh_pillar(wanted)?);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use fleet_common::yaml;
 
 use crate::cx::{Act, Module};
 use crate::grains::{GRAINS_FILE, load_file};
+use crate::pillar::Wanted;
 use crate::system::fs::{self, WriteOptions};
 
 /// The module (its reading functions are in `fleet_common`).
@@ -177,7 +178,7 @@ fn store(act: &Act, set: Map, destructive: bool, refresh_pillar: bool) -> Result
     // The daemon (and through it the master) learns of them; this call has them already.
     act.daemon().refresh_grains()?;
     if refresh_pillar {
-        act.daemon().refresh_pillar(None, None, &Map::new())?;
+        act.daemon().refresh_pillar(&Wanted::default())?;
     }
     Ok(set)
 }

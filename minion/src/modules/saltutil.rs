@@ -9,6 +9,7 @@ use fleet_common::target::glob;
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Act, Look, Module, RunningJob};
+use crate::pillar::Wanted;
 use crate::system::fs::{self, WriteOptions};
 
 /// The module.
@@ -346,13 +347,13 @@ fn refresh_grains(act: &Act, arguments: Arguments) -> CallResult {
     let args = Refresh::bind("saltutil.refresh_grains", arguments)?;
     act.set_grains(act.daemon().refresh_grains()?);
     if args.refresh_pillar {
-        act.set_pillar(act.daemon().refresh_pillar(None, None, &Map::new())?);
+        act.set_pillar(act.daemon().refresh_pillar(&Wanted::default())?);
     }
     Ok(true.into())
 }
 
 fn refresh_pillar(act: &Act, _: Refresh) -> CallResult {
-    act.set_pillar(act.daemon().refresh_pillar(None, None, &Map::new())?);
+    act.set_pillar(act.daemon().refresh_pillar(&Wanted::default())?);
     Ok(true.into())
 }
 

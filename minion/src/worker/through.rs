@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fleet_common::call::CallError;
 use fleet_common::ids::Jid;
+use fleet_common::pillar::Wanted;
 use fleet_common::proto::files::Manifest;
 use fleet_common::proto::request::{Reply, Request};
 use fleet_common::proto::worker::{Answer, Ask, Running};
@@ -38,9 +39,18 @@ impl<Q: Questions> Through<Q> {
             _ => Err(strange()),
         }
     }
-}
 
-impl<Q: Questions> Through<Q> {
+    /// What the master answers; a refusal is an error.
+    fn master(&self, request: Request) -> Result<Reply, CallError> {
+        match self.questions.question(Ask::Master(Box::new(request)))? {
+            Answer::Master(reply) => match *reply {
+                Reply::Error { message, .. } => Err(CallError::Failed(message)),
+                reply => Ok(reply),
+            },
+            _ => Err(strange()),
+        }
+    }
+
     fn manifest(&self, ask: Ask) -> Result<Option<Manifest>, FetchError> {
         match self.questions.question(ask) {
             Ok(Answer::Tree { manifest }) => Ok(manifest),
@@ -98,27 +108,27 @@ impl<Q: Questions> Daemon for Through<Q> {
         self.map(Ask::RefreshGrains {})
     }
 
-    fn refresh_pillar(
-        &self,
-        saltenv: Option<&str>,
-        pillarenv: Option<&str>,
-        overrides: &Map,
-    ) -> Result<Arc<Map>, CallError> {
-        self.map(Ask::RefreshPillar {
-            saltenv: saltenv.map(str::to_owned),
-            pillarenv: pillarenv.map(str::to_owned),
-            overrides: overrides.clone(),
-        })
+    fn refresh_pillar(&self, wanted: &Wanted) -> Result<Arc<Map>, CallError> {
+        let Wanted { saltenv, pillarenv, overrides } = wanted.clone();
+        self.map(Ask::RefreshPillar { saltenv, pillarenv, overrides })
+    }
+
+    fn compile_pillar(&self, wanted: &Wanted) -> Result<Arc<Map>, CallError> {
+        let Wanted { saltenv, pillarenv, overrides } = wanted.clone();
+        match self.master(Request::Pillar { saltenv, pillarenv, overrides })? {
+            Reply::Pillar { mut pillar, errors } => {
+                if !errors.is_empty() {
+                    pillar.insert("_errors", errors.into_iter().collect::<Value>());
+                }
+                Ok(Arc::new(pillar))
+            }
+            _ => Err(strange()),
+        }
     }
 
     fn fire_event(&self, tag: &str, data: &Value) -> Result<(), CallError> {
-        let request = Request::Event { tag: tag.to_owned(), data: data.clone() };
-        match self.questions.question(Ask::Master(Box::new(request)))? {
-            Answer::Master(reply) => match *reply {
-                Reply::Done {} => Ok(()),
-                Reply::Error { message, .. } => Err(CallError::Failed(message)),
-                _ => Err(strange()),
-            },
+        match self.master(Request::Event { tag: tag.to_owned(), data: data.clone() })? {
+            Reply::Done {} => Ok(()),
             _ => Err(strange()),
         }
     }

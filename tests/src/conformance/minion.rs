@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fleet_common::call::{CallError, Facts};
+use fleet_common::call::Facts;
 use fleet_common::files::{FileSource, Roots};
 use fleet_common::ids::MinionId;
 use fleet_common::pillar;
@@ -12,7 +12,6 @@ use fleet_common::render::{Limits, Renderer};
 use fleet_common::value::{Map, Value, json_load};
 use fleet_minion::cx::{Act, Parts};
 use fleet_minion::foreground::Foreground;
-use fleet_minion::pillar::Wanted;
 
 use super::{Case, Scratch};
 
@@ -77,16 +76,14 @@ pub(super) fn context(case: &Case, scratch: &Scratch) -> Result<Act, String> {
         functions: fleet_minion::registry::functions(),
         daemon: Arc::new(daemon),
     };
-    let nothing = Foreground::new(Box::new(|| Ok(Map::new())), Box::new(|_| Ok(Map::new())));
+    let nothing = Foreground::new(Box::new(|| Ok(Map::new())), Box::new(|_| pillar::Pillar::default()));
     let act = Act::new(parts(Map::new(), nothing));
     let files: Arc<dyn FileSource> = Arc::new(Roots::new(roots("pillar_envs")));
-    let compile = move |wanted: Wanted| {
+    let compile = move |wanted: pillar::Wanted| {
         let configured = pillar::Options::from_opts(&act.look().opts());
         let pillarenv = wanted.pillarenv.or_else(|| configured.pillarenv.clone());
         let options = pillar::Options { pillarenv, overrides: wanted.overrides, ..configured };
-        let compiled = pillar::compile(act.renderer(), &files, Arc::new(act.look().clone()), &options);
-        let faults: Vec<String> = compiled.faults.iter().map(pillar::Fault::text).collect();
-        if faults.is_empty() { Ok(compiled.data) } else { Err(CallError::Failed(faults.join("\n"))) }
+        pillar::compile(act.renderer(), &files, Arc::new(act.look().clone()), &options)
     };
     let again = grains.clone();
     let daemon = Foreground::new(Box::new(move || Ok(again.clone())), Box::new(compile));
