@@ -124,6 +124,12 @@ impl Config {
             access,
             options: Map::new(),
         };
+        for (key, roots) in [("file_roots", &config.file_roots), ("pillar_roots", &config.pillar_roots)] {
+            if let Some(root) = roots.values().flatten().find(|root| lies_in(root, &config.pki_dir)) {
+                let said = format!("{} is (in) the directory of the master's keys", root.display());
+                return Err(s.fault(key, said, "every minion could read the master's keys: name another directory"));
+            }
+        }
         let kept = [&config.pki_dir, &config.cachedir, &config.sock_dir].map(PathBuf::clone).to_vec();
         let config = Self { served: config.served.clone().keeping(kept), ..config };
         warnings.extend(settings.warnings());
@@ -144,6 +150,12 @@ impl Config {
     pub fn request_address(&self) -> SocketAddr {
         SocketAddr::new(self.interface, self.ret_port)
     }
+}
+
+/// True for a directory below another, links followed where both are there.
+fn lies_in(inner: &Path, outer: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path);
+    inner.starts_with(outer) || real(inner).is_ok_and(|inner| real(outer).is_ok_and(|outer| inner.starts_with(outer)))
 }
 
 /// The log file, when one was configured: without, the daemon logs to stderr, as its service manager expects.
@@ -216,6 +228,24 @@ mod tests {
         assert!(Config::from_text("open_mode: False\nexternal_auth: {}\n", "m").is_ok());
         let fault = Config::from_text("a: 1\npublisher_acl:\n  larry: ['@all']\n", "m").unwrap_err().to_string();
         assert!(fault.contains("m:2") && fault.contains("larry"), "{fault}");
+    }
+
+    #[test]
+    fn trees_in_the_directory_of_keys_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (keys, link) = (dir.path().join("pki"), dir.path().join("link"));
+        std::fs::create_dir(&keys).unwrap();
+        std::os::unix::fs::symlink(&keys, &link).unwrap();
+        for key in ["file_roots", "pillar_roots"] {
+            for root in [&keys, &keys.join("minions"), &link] {
+                let text = format!("pki_dir: {}\n{key}: {{base: [{}]}}\n", keys.display(), root.display());
+                let fault = Config::from_text(&text, "m").unwrap_err().to_string();
+                assert!(fault.starts_with("m:2") && fault.contains("keys"), "{fault}");
+            }
+        }
+        // A tree around it is served without it.
+        let text = format!("pki_dir: {}\nfile_roots: {{base: [{}]}}\n", keys.display(), dir.path().display());
+        assert!(Config::from_text(&text, "m").is_ok());
     }
 
     #[test]

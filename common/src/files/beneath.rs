@@ -10,6 +10,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::FileError;
+use super::served::Kept;
 
 /// Never waits on a pipe, never becomes a terminal's owner.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
@@ -23,8 +24,8 @@ pub(super) struct Homes<'r> {
     pub roots: &'r [PathBuf],
     /// Links are followed wherever they lead.
     pub follow: bool,
-    /// Directories that no link out of the roots leads into.
-    pub kept: &'r [PathBuf],
+    /// Directories of which nothing is served.
+    pub kept: &'r [Kept],
 }
 
 impl Homes<'_> {
@@ -34,22 +35,38 @@ impl Homes<'_> {
         match openat2(handle, Path::new(path), ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS) {
             Err(Errno::XDEV | Errno::NOSYS | Errno::PERM) if self.follow => self.open_anywhere(handle, path),
             Err(Errno::XDEV | Errno::NOSYS | Errno::PERM) => self.open_real(root, path),
-            opened => Ok(opened?),
+            opened => self.unless_kept(opened?),
         }
     }
 
-    /// Follows a link out of the roots, but not into what is kept: where it led is asked of what was opened.
+    /// Follows a link out of the roots.
     fn open_anywhere(&self, handle: &File, path: &str) -> io::Result<File> {
         let file = openat2(handle, Path::new(path), ResolveFlags::NO_MAGICLINKS)?;
-        let real = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-        let is_in =
-            |directory: &PathBuf| fs::canonicalize(directory).is_ok_and(|directory| real.starts_with(directory));
-        let is_kept = NEVER.iter().any(|place| real.starts_with(place)) || self.kept.iter().any(is_in);
-        if is_kept && !self.roots.iter().any(is_in) {
-            let why = "the link leads to the kernel's files or to the master's own keys and data, which are not served";
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        let real = place(&file)?;
+        if NEVER.iter().any(|never| real.starts_with(never)) && !self.is_in_root(&real, Path::new("/")) {
+            return Err(not_served("the link leads to the kernel's files"));
+        }
+        self.unless_kept(file)
+    }
+
+    /// Refuses what lies in a kept directory, unless it is below a root that somebody placed in there on purpose. Where
+    /// it lies is asked of what was opened.
+    fn unless_kept(&self, file: File) -> io::Result<File> {
+        if self.kept.is_empty() {
+            return Ok(file);
+        }
+        let real = place(&file)?;
+        let mut around = self.kept.iter().filter_map(Kept::real).filter(|kept| real.starts_with(kept));
+        if around.any(|kept| !self.is_in_root(&real, kept)) {
+            return Err(not_served("it is one of the master's own keys and data"));
         }
         Ok(file)
+    }
+
+    /// True if a root lies in `around` and `real` is below it.
+    fn is_in_root(&self, real: &Path, around: &Path) -> bool {
+        let roots = self.roots.iter().filter_map(|root| fs::canonicalize(root).ok());
+        roots.into_iter().any(|root| real.starts_with(&root) && root.starts_with(around))
     }
 
     fn open_real(&self, root: &Path, path: &str) -> io::Result<File> {
@@ -58,15 +75,25 @@ impl Homes<'_> {
             let Ok(home) = fs::canonicalize(root) else { continue };
             let Ok(inside) = real.strip_prefix(&home) else { continue };
             // The real path has no links; should one appear in the meantime, it is refused.
-            return match openat2(&File::open(&home)?, inside, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS) {
+            let file = match openat2(&File::open(&home)?, inside, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS) {
                 Err(Errno::NOSYS | Errno::PERM) => {
-                    Ok(File::from(rustix::fs::open(&real, READ | OFlags::NOFOLLOW, Mode::empty())?))
+                    File::from(rustix::fs::open(&real, READ | OFlags::NOFOLLOW, Mode::empty())?)
                 }
-                opened => Ok(opened?),
+                opened => opened?,
             };
+            return self.unless_kept(file);
         }
         Err(io::ErrorKind::NotFound.into())
     }
+}
+
+/// Where an open file lies, without links.
+fn place(file: &File) -> io::Result<PathBuf> {
+    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+fn not_served(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, format!("not served: {why}"))
 }
 
 fn openat2(handle: &File, path: &Path, resolve: ResolveFlags) -> Result<File, Errno> {

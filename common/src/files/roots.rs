@@ -1,24 +1,28 @@
 //! `file_roots` and `pillar_roots` on disk: per environment a list of directories, the first that has a file wins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::beneath::{Homes, clean, is_absent};
-use super::walk::Walk;
+use super::walk::{Skipped, Walk};
 use super::{FileError, FileSource, FileStat, Listing, Opened, Served};
 
 /// The environment whose directories stand for all environments that are not configured.
 const DYNAMIC: &str = "__env__";
 /// Largest file that is read into memory at once; larger ones are read in parts.
 const MOST: u64 = 1 << 30;
+/// Entries that are not served and are named in the log, at most.
+const MOST_TOLD: usize = 10_000;
 
 /// Directories per environment, as `file_roots` and `pillar_roots` configure them.
 #[derive(Debug, Clone, Default)]
 pub struct Roots {
     environments: BTreeMap<String, Vec<PathBuf>>,
     served: Served,
+    /// What was left out of listings and said to be; shared by copies.
+    told: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 impl Roots {
@@ -26,7 +30,7 @@ impl Roots {
     ///
     /// An environment named `__env__` serves every name that is not configured; `__env__` inside its paths becomes the name.
     pub fn new(environments: BTreeMap<String, Vec<PathBuf>>) -> Self {
-        Self { environments, served: Served::default() }
+        Self { environments, ..Self::default() }
     }
 
     /// The same directories with other rules of what is served.
@@ -49,6 +53,16 @@ impl Roots {
 
     fn homes<'r>(&'r self, roots: &'r [PathBuf]) -> Homes<'r> {
         Homes { roots, follow: self.served.follow, kept: &self.served.kept }
+    }
+
+    /// Says what was left out, each once.
+    fn tell(&self, skipped: Vec<Skipped>) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for Skipped { path, why } in skipped {
+            if told.len() < MOST_TOLD && told.insert(path.clone()) {
+                tracing::warn!(?path, why, "a file or directory of the tree is not served");
+            }
+        }
     }
 
     /// Opens the first match, a regular file.
@@ -111,7 +125,9 @@ impl FileSource for Roots {
         if !start.is_empty() {
             clean(start)?;
         }
-        Ok(Walk::new(self.homes(&roots), &self.served, prefix).all())
+        let (listing, skipped) = Walk::new(self.homes(&roots), &self.served, prefix).all();
+        self.tell(skipped);
+        Ok(listing)
     }
 }
 
@@ -222,6 +238,40 @@ mod tests {
         let inside = Roots::new(BTreeMap::from([("base".to_owned(), vec![a, keys.join("deep")])]));
         let inside = inside.serving(Served::default().keeping(vec![keys]));
         assert_eq!(text(&inside, "key").as_deref(), Some("key"));
+    }
+
+    #[test]
+    fn a_root_around_what_is_kept_serves_the_rest() {
+        let (dir, _) = tree();
+        fs::create_dir_all(dir.path().join("pki/master")).unwrap();
+        fs::write(dir.path().join("pki/master/master.pem"), "key").unwrap();
+        symlink("pki", dir.path().join("b/keys")).unwrap();
+        let around = Roots::new(BTreeMap::from([("base".to_owned(), vec![dir.path().to_owned()])]));
+        for follow in [true, false] {
+            let served = Served { follow, ..Served::default() }.keeping(vec![dir.path().join("pki/master")]);
+            let roots = around.clone().serving(served);
+            assert_eq!(text(&roots, "secret").as_deref(), Some("no"));
+            let refused = roots.read("base", "pki/master/master.pem").unwrap_err().to_string();
+            assert!(refused.contains("not served"), "{refused}");
+            for prefix in ["", "pki/", "pki/master", "pki/master/"] {
+                assert!(roots.list("base", prefix).unwrap().iter().all(|path| !path.contains("pem")), "{prefix}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_are_no_text_are_left_out_and_told_once() {
+        use std::os::unix::ffi::OsStrExt;
+        let (dir, roots) = tree();
+        let odd = dir.path().join("a").join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+        fs::write(&odd, "x").unwrap();
+        fs::create_dir(dir.path().join("a").join(std::ffi::OsStr::from_bytes(b"\xff"))).unwrap();
+        for _ in 0..2 {
+            assert_eq!(roots.list("base", "").unwrap(), ["sub/y", "x.sls"]);
+        }
+        let told = roots.told.lock().unwrap();
+        assert_eq!(told.len(), 2);
+        assert!(told.contains(&odd), "{told:?}");
     }
 
     #[test]

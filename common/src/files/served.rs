@@ -1,6 +1,7 @@
 //! What of the directories is served: how links are treated, which names are left out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::config::Settings;
 use crate::diag::Diagnostic;
@@ -25,12 +26,37 @@ pub struct Served {
     pub follow: bool,
     /// Links to files do not appear in listings (`fileserver_ignoresymlinks`).
     pub hide_links: bool,
-    /// Directories that no link out of the roots leads into: a master's keys and data.
-    pub kept: Vec<PathBuf>,
+    /// Directories of which nothing is served, neither through links nor from a root around them: a master's keys and
+    /// data. A root inside of one is served.
+    pub kept: Vec<Kept>,
     /// Shell patterns of paths that do not exist for anybody (`file_ignore_glob`).
     pub(super) ignore_globs: Vec<String>,
     /// Regular expressions of such paths, found anywhere in them (`file_ignore_regex`).
     pub(super) ignore_patterns: Vec<Pattern>,
+}
+
+/// A directory of which nothing is served.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    path: PathBuf,
+    real: OnceLock<PathBuf>,
+}
+
+impl Kept {
+    /// The directory as it was configured.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory without links; `None` while there is none.
+    pub(super) fn real(&self) -> Option<&Path> {
+        if self.real.get().is_none()
+            && let Ok(real) = std::fs::canonicalize(&self.path)
+        {
+            drop(self.real.set(real));
+        }
+        self.real.get().map(PathBuf::as_path)
+    }
 }
 
 impl Default for Served {
@@ -58,9 +84,9 @@ impl Served {
         Self::from_opts(settings.raw()).map_err(|wrong| settings.fault(wrong.key, wrong.why, "a list of texts"))
     }
 
-    /// The same, with directories that no link leads into.
+    /// The same, with directories of which nothing is served.
     pub fn keeping(self, kept: Vec<PathBuf>) -> Self {
-        Self { kept, ..self }
+        Self { kept: kept.into_iter().map(|path| Kept { path, real: OnceLock::new() }).collect(), ..self }
     }
 
     /// Reads the settings out of a configuration.

@@ -1,17 +1,22 @@
 //! Everything below the directories of an environment, found through their handles.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
 use super::beneath::Homes;
+use super::served::Kept;
 use super::{FileStat, Listing, Served};
 
 /// Directories below each other that are walked at most; deeper ones are left out.
 const MAX_DEPTH: usize = 64;
+/// Entries that are left out and named, in one walk.
+const MOST_SKIPPED: usize = 1000;
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
 /// What a walk found, as paths relative to the roots; the first root that has a file wins.
@@ -20,10 +25,19 @@ pub(super) struct Walk<'r> {
     pub served: &'r Served,
     /// Only what starts with this.
     pub prefix: &'r str,
-    /// Device and number of the directories that no link leads into.
+    /// Device and number of the directories of which nothing is served.
     kept: HashSet<(u64, u64)>,
     files: BTreeMap<String, FileStat>,
     directories: BTreeSet<String>,
+    skipped: Vec<Skipped>,
+}
+
+/// Something that is there and is not served.
+pub(super) struct Skipped {
+    /// Where it is on this machine.
+    pub path: PathBuf,
+    /// Why, and what to do.
+    pub why: &'static str,
 }
 
 /// The directory that is walked.
@@ -41,13 +55,14 @@ fn identity(stat: &Stat) -> (u64, u64) {
 
 impl<'r> Walk<'r> {
     pub fn new(homes: Homes<'r>, served: &'r Served, prefix: &'r str) -> Self {
-        let identity = |path: &PathBuf| rustix::fs::stat(path).ok().map(|stat| identity(&stat));
+        let identity = |kept: &Kept| rustix::fs::stat(kept.path()).ok().map(|stat| identity(&stat));
         let kept = homes.kept.iter().filter_map(identity).collect();
-        Self { homes, served, prefix, kept, files: BTreeMap::new(), directories: BTreeSet::new() }
+        let (files, directories, skipped) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+        Self { homes, served, prefix, kept, files, directories, skipped }
     }
 
-    /// Walks the part of every root that the prefix points into.
-    pub fn all(mut self) -> Listing {
+    /// Walks the part of every root that the prefix points into; also what was left out.
+    pub fn all(mut self) -> (Listing, Vec<Skipped>) {
         let start = self.prefix.rsplit_once('/').map_or("", |(directory, _)| directory);
         for root in self.homes.roots {
             let Ok(handle) = File::open(root) else { continue };
@@ -59,18 +74,26 @@ impl<'r> Walk<'r> {
             }
         }
         let directories = self.directories.into_iter().collect();
-        Listing { files: self.files.into_iter().collect(), directories }
+        (Listing { files: self.files.into_iter().collect(), directories }, self.skipped)
     }
 
     /// Walks one directory; `above` holds the directories on the way down, so that links in a circle end.
     fn visit(&mut self, directory: BorrowedFd<'_>, place: &Place<'_>, above: &mut HashSet<(u64, u64)>) {
         let Ok(identity) = rustix::fs::fstat(directory).map(|stat| identity(&stat)) else { return };
         let is_kept = !above.is_empty() && self.kept.contains(&identity);
-        if is_kept || above.len() >= MAX_DEPTH || !above.insert(identity) {
+        if is_kept || above.contains(&identity) {
             return;
         }
+        if above.len() >= MAX_DEPTH {
+            self.skip(place, b"", "too many directories are below each other");
+            return;
+        }
+        above.insert(identity);
         for entry in Dir::read_from(directory).into_iter().flatten().flatten() {
-            let Ok(name) = entry.file_name().to_str() else { continue };
+            let Ok(name) = entry.file_name().to_str() else {
+                self.skip(place, entry.file_name().to_bytes(), "its name is not UTF-8; give it another");
+                continue;
+            };
             if name == "." || name == ".." {
                 continue;
             }
@@ -114,6 +137,13 @@ impl<'r> Walk<'r> {
                 self.directory(path);
             }
             _ => {}
+        }
+    }
+
+    fn skip(&mut self, place: &Place<'_>, name: &[u8], why: &'static str) {
+        if self.skipped.len() < MOST_SKIPPED {
+            let path = place.root.join(place.path).join(OsStr::from_bytes(name));
+            self.skipped.push(Skipped { path, why });
         }
     }
 
