@@ -38,6 +38,7 @@ use std::fs::File;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use fleet_common::crypto::trust::Trust;
 use fleet_common::diag::{Diagnostic, Kind};
@@ -63,7 +64,11 @@ use crate::worker::host::Program;
 /// Threads of the quick functions.
 const QUICK_THREADS: usize = 2;
 /// Time between beats, both ways.
-const BEAT: std::time::Duration = std::time::Duration::from_secs(10);
+const BEAT: Duration = Duration::from_secs(10);
+/// How long a cache directory may still be locked by what is about to go.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+/// Pause between two looks at that lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// A minion daemon. Several may live in one process.
 pub struct Minion {
@@ -74,7 +79,17 @@ pub struct Minion {
     queue: report::Queue,
     slot: Slot,
     socket: socket::Settings,
-    _lock: File,
+    _lock: CacheLock,
+}
+
+/// Keeps other daemons out of a cache directory while it lives.
+struct CacheLock(File);
+
+impl Drop for CacheLock {
+    fn drop(&mut self) {
+        // Said aloud: a program that is just being started has a copy of the file for a moment.
+        let _unlocked = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 /// Makes a running minion look at its machine again.
@@ -241,16 +256,21 @@ fn at(path: &Path, error: &std::io::Error) -> Diagnostic {
 }
 
 /// Keeps a second daemon out of this cache directory: two would break each other's journal.
-fn lock(cache_dir: &Path) -> Result<File, Diagnostic> {
+fn lock(cache_dir: &Path) -> Result<CacheLock, Diagnostic> {
     let path = cache_dir.join("minion.lock");
     let file =
         File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| at(&path, &error))?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            Err(Diagnostic::config(format!("another minion uses the cache directory {}", cache_dir.display()))
-                .help("give each minion of a host its own root_dir or cachedir"))
+    let began = Instant::now();
+    loop {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(CacheLock(file)),
+            // A daemon that was killed a moment ago, or a program that it was starting.
+            Err(rustix::io::Errno::WOULDBLOCK) if began.elapsed() < LOCK_WAIT => std::thread::sleep(LOCK_PAUSE),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let said = format!("another minion uses the cache directory {}", cache_dir.display());
+                return Err(Diagnostic::config(said).help("give each minion of a host its own root_dir or cachedir"));
+            }
+            Err(error) => return Err(at(&path, &error.into())),
         }
-        Err(error) => Err(at(&path, &error.into())),
     }
 }

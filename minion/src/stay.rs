@@ -1,7 +1,7 @@
 //! Jobs that outlive the daemon that started them: a restart of the minion, perhaps by the job itself, does not end them.
 //!
 //! A daemon that is told to stop says so to its workers and writes their jobs down; each worker goes on and looks for the
-//! next daemon on `minion.sock`, which takes the job over there. What is not taken over in time counts as interrupted.
+//! next daemon on `minion.sock`, which takes the job over there. What is not taken over in time ends and counts as interrupted.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,11 @@ use tokio::sync::watch;
 
 use crate::system::fs::{WriteOptions, write_atomic};
 
-/// How long the next daemon waits for the workers of the one before.
-pub const GRACE: Duration = Duration::from_secs(120);
+/// How long a worker whose daemon stopped looks for the next one; then it ends, with everything it started. Long enough
+/// for a package that is replaced, short enough that a minion that was stopped for good leaves nothing behind.
+pub const SEARCH: Duration = Duration::from_secs(120);
+/// How long the next daemon waits for the workers of the one before, which look for it many times a second.
+pub const GRACE: Duration = Duration::from_secs(30);
 /// How long a daemon that stops waits until all its workers know.
 pub const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -57,7 +60,11 @@ impl Stays {
         let text: String = jids.into_iter().map(|jid| format!("{jid}\n")).collect();
         let options = WriteOptions { mode: Some(0o600), ..WriteOptions::default() };
         match write_atomic(&self.file, text.as_bytes(), &options) {
-            Ok(()) => drop(self.leaving.send_replace(true)),
+            Ok(()) => {
+                let seconds = SEARCH.as_secs();
+                tracing::info!(jobs = text.lines().count(), seconds, "running jobs go on and wait for the next daemon");
+                let _was_leaving = self.leaving.send_replace(true);
+            }
             Err(error) => tracing::error!(%error, "the running jobs end with this daemon"),
         }
     }

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::cx::{Function, Functions, Look, Module};
+use crate::journal::{Journal, Standing};
 use crate::{Minion, worker};
 
 /// A quick function that leaves a trace of every start.
@@ -152,13 +153,17 @@ fn job(number: u8, fun: &str) -> Job {
 }
 
 fn minion(dir: &Path, connector: &MemoryConnector) -> JoinHandle<()> {
+    minion_and_journal(dir, connector).0
+}
+
+fn minion_and_journal(dir: &Path, connector: &MemoryConnector) -> (JoinHandle<()>, Arc<Journal>) {
     let text = format!("id: web1\nroot_dir: {}\nrecon_default: 10\n", dir.display());
     let mut settings = Settings::from_text(&text, "minion").unwrap();
     let config = Config::take(&mut settings, &dir.join("etc")).unwrap();
     let functions = Arc::new(Functions::new(&[], &[&QUICK, &worker::tests::MODULE]));
     let minion = Minion::new(&config, functions, worker::tests::program()).unwrap();
-    let connector = Arc::new(connector.clone());
-    tokio::spawn(minion.run(connector, std::future::pending()))
+    let (connector, journal) = (Arc::new(connector.clone()), minion.journal.clone());
+    (tokio::spawn(minion.run(connector, std::future::pending())), journal)
 }
 
 fn starts(dir: &Path) -> usize {
@@ -216,12 +221,14 @@ async fn a_return_is_kept_until_the_master_has_it() {
     master.until(|seen| seen.returns.lock().unwrap().len() == 2).await;
     first.abort();
     drop(first.await);
-    let second = minion(dir.path(), &master.connector);
+    let (second, journal) = minion_and_journal(dir.path(), &master.connector);
     master.until(|seen| seen.returns.lock().unwrap().len() == 3).await;
     master.seen.forgetful.store(false, Ordering::Relaxed);
     master.faults.cut_all();
     master.until(|seen| seen.returns.lock().unwrap().len() == 4).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // The answer is on its way back: what counts is that the minion has written it down.
+    master.until(|_| journal.standing(Standing::Unacknowledged).is_empty()).await;
+    drop(journal);
     second.abort();
     drop(second.await);
     let _third = minion(dir.path(), &master.connector);

@@ -38,6 +38,13 @@ pub struct Partial {
     name: String,
 }
 
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // Said aloud: a program that is just being started has a copy of the file for a moment, and with it the lock.
+        let _unlocked = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 impl Store {
     /// The cache below `cache_dir`; nothing is made yet.
     pub fn new(cache_dir: &Path) -> Self {

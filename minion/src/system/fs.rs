@@ -93,7 +93,8 @@ pub fn write_atomic_with(
         _ => Path::new("."),
     };
     let former = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file);
-    let mode = options.mode.or_else(|| former.as_ref().map(|meta| meta.mode() & 0o7777)).unwrap_or(0o644 & !umask());
+    let mode =
+        options.mode.or_else(|| former.as_ref().map(|meta| meta.mode() & 0o7777)).unwrap_or_else(|| 0o644 & !umask());
     let uid = options.uid.or_else(|| former.as_ref().map(MetadataExt::uid));
     let gid = options.gid.or_else(|| former.as_ref().map(MetadataExt::gid));
     let mut temporary = tempfile::Builder::new()

@@ -15,9 +15,8 @@ use fleet_common::value::Value;
 
 use super::frame::{self, FrameError};
 use super::through::Questions;
+use crate::stay::SEARCH;
 
-/// How long a job that outlives its daemon looks for the next one.
-const NEXT_DAEMON: Duration = Duration::from_secs(600);
 /// Pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -27,6 +26,7 @@ pub struct Line {
     moved: Condvar,
     next: AtomicU64,
     asked: Mutex<Asked>,
+    search: Duration,
 }
 
 struct Wire {
@@ -56,7 +56,7 @@ impl Line {
     /// A line that writes to `socket`.
     pub fn new(socket: &UnixStream) -> io::Result<Self> {
         let wire = Mutex::new(Wire { socket: socket.try_clone()?, moving: false });
-        Ok(Self { wire, moved: Condvar::new(), next: AtomicU64::new(1), asked: Mutex::default() })
+        Ok(Self { wire, moved: Condvar::new(), next: AtomicU64::new(1), asked: Mutex::default(), search: SEARCH })
     }
 
     /// Hands answers to those who wait for them until the daemon is gone. A job whose daemon stops in good order is
@@ -101,7 +101,7 @@ impl Line {
 
     /// Waits for the next daemon, and asks it again what the one before has not answered.
     fn look_for(&self, path: &str, jid: &Jid) -> Result<UnixStream, FrameError> {
-        let end = Instant::now() + NEXT_DAEMON;
+        let end = Instant::now() + self.search;
         let mut next = loop {
             // The daemon before may still listen: what it accepts now it closes without a word.
             let greeted = UnixStream::connect(path)
@@ -185,5 +185,31 @@ pub fn start(socket: &mut UnixStream) -> Result<Option<Box<fleet_common::proto::
     match frame::read(socket)? {
         Some(ToWorker::Start(start)) => Ok(Some(start)),
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_no_daemon_takes_over_is_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut daemon, mut worker) = UnixStream::pair().unwrap();
+        let line = Line { search: Duration::from_millis(300), ..Line::new(&worker).unwrap() };
+        let jid: Jid = "20260101000000000001".parse().unwrap();
+        let stay = ToWorker::Stay { socket: dir.path().join("minion.sock").display().to_string() };
+        daemon.write_all(&frame::pack(&stay).unwrap()).unwrap();
+        // What the function wants to say meanwhile waits, and then learns that nobody hears it.
+        let began = Instant::now();
+        let ended = std::thread::scope(|scope| {
+            let heard = scope.spawn(|| line.listen(&mut worker, Some(&jid)));
+            let told: Option<FromWorker> = frame::read(&mut daemon).unwrap();
+            assert!(matches!(told, Some(FromWorker::Stays {})));
+            drop(daemon);
+            heard.join().unwrap()
+        });
+        assert!(ended.is_err() && began.elapsed() >= Duration::from_millis(300), "{ended:?}");
+        assert!(line.question(Ask::Running {}).is_err());
     }
 }
