@@ -183,7 +183,8 @@ pub trait Facts: Send + Sync {
         if wanted.is_configured() {
             return Ok(self.pillar());
         }
-        let why = "another pillar can not be compiled in a pillar template: pillarenv, saltenv and pillar are for minions";
+        let why =
+            "another pillar can not be compiled in a pillar template: pillarenv, saltenv and pillar are for minions";
         Err(CallError::Invocation(why.to_owned()))
     }
     /// Configuration the function may see (`config.get`, `opts` in templates): secrets are not in it.

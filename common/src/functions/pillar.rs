@@ -199,12 +199,7 @@ fn compiled(facts: &dyn Facts, function: &str, arguments: Arguments) -> Result<A
 }
 
 /// Which pillar these arguments mean.
-fn of_environment(
-    facts: &dyn Facts,
-    pillarenv: Option<String>,
-    saltenv: Option<String>,
-    overrides: Map,
-) -> Wanted {
+fn of_environment(facts: &dyn Facts, pillarenv: Option<String>, saltenv: Option<String>, overrides: Map) -> Wanted {
     let follows = facts.opts().get("pillarenv_from_saltenv").is_some_and(Value::truthy);
     Wanted { pillarenv: pillarenv.or_else(|| saltenv.clone().filter(|_| follows)), saltenv, overrides }
 }
