@@ -29,7 +29,6 @@ pub struct Attendant {
     service: Arc<Service>,
     journal: Arc<Journal>,
     jid: Option<Jid>,
-    follow: bool,
     runtime: Handle,
     told: Mutex<Told>,
     /// How this daemon goes, and the socket of the next one.
@@ -37,15 +36,9 @@ pub struct Attendant {
 }
 
 impl Attendant {
-    /// The attendant of a job, or of a call without one; made inside the runtime. Progress is told if somebody follows.
-    pub fn new(
-        service: Arc<Service>,
-        journal: Arc<Journal>,
-        next: (Arc<Stays>, String),
-        jid: Option<Jid>,
-        follow: bool,
-    ) -> Self {
-        Self { service, journal, jid, follow, runtime: Handle::current(), told: Mutex::default(), next }
+    /// The attendant of a job, or of a call without one; made inside the runtime. Progress is told while somebody watches.
+    pub fn new(service: Arc<Service>, journal: Arc<Journal>, next: (Arc<Stays>, String), jid: Option<Jid>) -> Self {
+        Self { service, journal, jid, runtime: Handle::current(), told: Mutex::default(), next }
     }
 }
 
@@ -77,10 +70,10 @@ impl host::Service for Attendant {
         if let Some(failure) = failure(&key, &result) {
             told.last_failure = Some(failure.to_owned());
         }
-        if self.follow && (done == total || told.at.is_none_or(|at| at.elapsed() >= PROGRESS_EVERY)) {
+        let progress = Progress { jid: jid.clone(), done, total, last_failure: told.last_failure.clone() };
+        let is_watched = self.service.running.progressed(&progress);
+        if is_watched && (done == total || told.at.is_none_or(|at| at.elapsed() >= PROGRESS_EVERY)) {
             told.at = Some(Instant::now());
-            let last_failure = told.last_failure.clone();
-            let progress = Progress { jid: jid.clone(), done, total, last_failure };
             self.service.tell_progress(&self.runtime, progress);
         }
         if let Err(error) = self.journal.chunk(Chunk { jid: jid.clone(), key, result }) {

@@ -346,8 +346,11 @@ impl<'a> Session<'a> {
     /// Takes an answer; a beat's tells the newest counter.
     fn answered(&mut self, answer: Option<Result<Reply, ChannelError>>, stream: u64) -> Option<u64> {
         match answer? {
-            Ok(Reply::Beat { now, counter }) => {
+            Ok(Reply::Beat { now, counter, watched }) => {
                 self.unanswered = 0;
+                for progress in self.around.running.watch(&watched) {
+                    self.ask(Request::Progress(progress));
+                }
                 self.around.slot.learn(now);
                 self.sweep(now);
                 return Some(counter);

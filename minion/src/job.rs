@@ -137,7 +137,7 @@ impl Jobs {
 
     /// Runs a call that no master sent: no journal, the answer goes back to whoever asked.
     pub async fn call(&self, fun: &str, arguments: Arguments) -> Finished {
-        let call = Call { jid: None, fun, arguments, follow: false };
+        let call = Call { jid: None, fun, arguments };
         match self.inner.run(call).await {
             Ok(finished) => finished,
             Err(error) => failed(error.to_string()),
@@ -156,7 +156,6 @@ struct Call<'a> {
     jid: Option<&'a Jid>,
     fun: &'a str,
     arguments: Arguments,
-    follow: bool,
 }
 
 fn failed(text: String) -> Finished {
@@ -237,12 +236,11 @@ impl Inner {
         fault::point("minion.begun");
         tracing::info!(%jid, fun = %job.fun, user = job.user, "job started");
         let clock = Instant::now();
-        let cancel = self.around.service.running.enter(entry(&job));
+        let cancel = self.around.service.running.enter(entry(&job), job.follow);
         let call = Call {
             jid: Some(&jid),
             fun: job.fun.as_str(),
             arguments: Arguments { positional: std::mem::take(&mut job.arg), keyword: std::mem::take(&mut job.kwarg) },
-            follow: job.follow,
         };
         let ended = tokio::select! {
             ended = self.run(call) => ended,
@@ -351,14 +349,14 @@ impl Inner {
             memory_limit: self.settings.memory_limit,
         };
         let jid = call.jid.cloned();
-        let attendant = self.attendant(jid, call.follow);
+        let attendant = self.attendant(jid);
         host::run(&self.settings.program, start, Arc::new(attendant), limit).await
     }
 
     /// Who serves the worker of a job.
-    fn attendant(&self, jid: Option<Jid>, follow: bool) -> Attendant {
+    fn attendant(&self, jid: Option<Jid>) -> Attendant {
         let next = (self.around.stays.clone(), self.settings.socket.to_string_lossy().into_owned());
-        Attendant::new(self.around.service.clone(), self.around.journal.clone(), next, jid, follow)
+        Attendant::new(self.around.service.clone(), self.around.journal.clone(), next, jid)
     }
 
     /// The return of a job that ended.

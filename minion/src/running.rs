@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fleet_common::ids::Jid;
+use fleet_common::proto::ret::Progress;
 use fleet_common::proto::worker::Running;
 use rustix::process::Signal;
 
@@ -16,6 +17,10 @@ struct Entry {
     signalled: Option<i32>,
     /// Tells a job that waits for a worker that it is not wanted any more.
     cancel: std::sync::Arc<tokio::sync::Notify>,
+    /// Somebody wants to know how far it is.
+    watched: bool,
+    /// How far it is, once that is known.
+    progress: Option<Progress>,
 }
 
 /// The directory; shared by reference.
@@ -23,11 +28,33 @@ struct Entry {
 pub struct Directory(Mutex<BTreeMap<Jid, Entry>>);
 
 impl Directory {
-    /// Enters a job; the result wakes when the job is to be given up before it runs.
-    pub fn enter(&self, job: Running) -> std::sync::Arc<tokio::sync::Notify> {
+    /// Enters a job, which somebody watches or not; the result wakes when the job is to be given up before it runs.
+    pub fn enter(&self, job: Running, watched: bool) -> std::sync::Arc<tokio::sync::Notify> {
         let cancel = std::sync::Arc::new(tokio::sync::Notify::new());
-        self.lock().insert(job.jid.clone(), Entry { job, signalled: None, cancel: cancel.clone() });
+        let entry = Entry { job, signalled: None, cancel: cancel.clone(), watched, progress: None };
+        self.lock().insert(entry.job.jid.clone(), entry);
         cancel
+    }
+
+    /// From now on these jobs are watched; how far those are of which it was not known.
+    pub fn watch(&self, jids: &[Jid]) -> Vec<Progress> {
+        let mut jobs = self.lock();
+        let mut known = Vec::new();
+        for jid in jids {
+            if let Some(entry) = jobs.get_mut(jid).filter(|entry| !entry.watched) {
+                entry.watched = true;
+                known.extend(entry.progress.clone());
+            }
+        }
+        known
+    }
+
+    /// Notes how far a job is; true if somebody watches it.
+    pub fn progressed(&self, progress: &Progress) -> bool {
+        self.lock().get_mut(&progress.jid).is_some_and(|entry| {
+            entry.progress = Some(progress.clone());
+            entry.watched
+        })
     }
 
     /// The job has its worker now.

@@ -106,7 +106,9 @@ impl Master {
                     }
                     Reply::Stored {}
                 }
-                Request::Beat { .. } => Reply::Beat { now: NOW, counter: sealer.lock().unwrap().counter() },
+                Request::Beat { .. } => {
+                    Reply::Beat { now: NOW, counter: sealer.lock().unwrap().counter(), watched: Vec::new() }
+                }
                 Request::Pillar { .. } => Reply::Pillar { pillar: Map::new(), errors: Vec::new() },
                 _ => Reply::Done {},
             };

@@ -233,12 +233,15 @@ pub enum Reply {
     },
     /// To `Return`: it is on disk.
     Stored {},
-    /// To `Beat`: the master's clock and the newest counter.
+    /// To `Beat`: the master's clock, the newest counter, and which jobs are watched.
     Beat {
         /// Milliseconds since 1970.
         now: u64,
         /// Newest publication counter.
         counter: u64,
+        /// Those of the jobs that the beat names of which somebody wants to know how far they are.
+        #[serde(default)]
+        watched: Vec<Jid>,
     },
     /// To requests without a content of their own.
     Done {},

@@ -56,14 +56,14 @@ impl Api {
 
     /// Follows a job that was made before: what was answered comes first.
     async fn follow(&self, jid: &Jid, query: &FollowQuery) -> Result<Option<Follow>, StoreError> {
-        let attached = self.desk.jobs.get(jid).map(Attached::to);
+        let attached = self.desk.jobs.get(jid).map(|job| Attached::to(job, query.progress));
         let Some(mut view) = self.view(jid).await? else { return Ok(None) };
         let attached = match attached {
             Some(attached) => {
                 self.catch_up(&attached, &mut view).await?;
                 attached
             }
-            None => Attached::to(Arc::new(over(&view.job))),
+            None => Attached::to(Arc::new(over(&view.job)), false),
         };
         let given_up = view.targets.into_iter().filter(|target| {
             target.state.is_final() && view.returns.binary_search_by(|ret| ret.id.cmp(&target.id)).is_err()

@@ -100,6 +100,8 @@ struct Line {
     /// Never full: it has room for every target, and each answers once.
     returns: mpsc::Sender<Arc<Return>>,
     signs: mpsc::Sender<Sign>,
+    /// It wants to know how far running minions are.
+    progress: bool,
 }
 
 /// The receiving ends of one follower.
@@ -184,6 +186,11 @@ impl Active {
         !state.followers.is_empty()
     }
 
+    /// True while somebody wants to know how far running minions are.
+    pub fn is_watched(&self) -> bool {
+        self.lock().followers.iter().any(|line| line.progress && !line.returns.is_closed())
+    }
+
     /// Signs that were not passed on: a follower did not read.
     pub fn unheard(&self) -> u64 {
         self.unheard.count()
@@ -194,12 +201,13 @@ impl Active {
         self.attentive.load(Ordering::Relaxed)
     }
 
-    /// Connects a follower: hears every return from now on; with it come those who have not answered by now.
-    pub(super) fn lines(&self) -> (Lines, Vec<(MinionId, Open)>) {
+    /// Connects a follower: hears every return from now on; with it come those who have not answered by now. With
+    /// `progress` it wants to know how far they are.
+    pub(super) fn lines(&self, progress: bool) -> (Lines, Vec<(MinionId, Open)>) {
         let (returns, returned) = mpsc::channel(self.expected.len().max(1));
         let (signs, signed) = mpsc::channel(SIGNS);
         let mut state = self.lock();
-        state.followers.push(Line { returns, signs });
+        state.followers.push(Line { returns, signs, progress });
         self.attentive.store(true, Ordering::Relaxed);
         let open = state.open.iter().map(|(id, open)| (id.clone(), *open)).collect();
         (Lines { returns: returned, signs: signed }, open)

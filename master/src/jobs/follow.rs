@@ -79,9 +79,9 @@ pub struct Attached {
 }
 
 impl Attached {
-    /// Connects to a job.
-    pub fn to(job: Arc<Active>) -> Self {
-        let (lines, open) = job.lines();
+    /// Connects to a job; with `progress` to hear how far running minions are.
+    pub fn to(job: Arc<Active>, progress: bool) -> Self {
+        let (lines, open) = job.lines(progress);
         Self { job, lines, open }
     }
 
@@ -100,7 +100,7 @@ impl Follow {
     /// Starts to follow a new job; call it before the job is published.
     pub fn new(job: Arc<Active>, options: FollowOptions, minions: Arc<Minions>) -> Self {
         let absent = job.down.clone();
-        let mut follow = Self::attach(Attached::to(job), Past::default(), options, minions);
+        let mut follow = Self::attach(Attached::to(job, options.progress), Past::default(), options, minions);
         follow.waiting.retain(|id, _| absent.binary_search(id).is_err());
         let list = if follow.job.durable { &mut follow.summary.waiting } else { &mut follow.summary.offline };
         *list = absent;
@@ -131,6 +131,10 @@ impl Follow {
         }
         for target in past.given_up {
             follow.lose(target.id, target.state);
+        }
+        if follow.options.progress && follow.options.wait == Wait::End {
+            // The answer to their beat tells them that somebody watches.
+            follow.waiting.keys().for_each(|id| follow.minions.probe(id));
         }
         if follow.options.wait == Wait::Nobody {
             for (id, open) in open {

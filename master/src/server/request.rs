@@ -21,7 +21,9 @@ pub(super) async fn handle(parts: &Arc<Parts>, session: &Arc<Session>, number: u
         }
         Request::Beat { running, queued } => {
             parts.jobs.beat(&session.id, &running, &queued, parts.clock.wall());
-            Reply::Beat { now: parts.clock.steady(), counter: parts.stream.counter() }
+            let watched = |jid: &&Jid| parts.jobs.get(jid).is_some_and(|job| job.is_watched());
+            let watched = running.iter().filter(watched).cloned().collect();
+            Reply::Beat { now: parts.clock.steady(), counter: parts.stream.counter(), watched }
         }
         Request::Progress(progress) => {
             parts.jobs.progress(&session.id, progress, parts.clock.wall());

@@ -40,9 +40,10 @@ impl Jobs {
         let begun = around.stays.claim(jid).then(|| around.journal.begun_as(jid)).flatten()?;
         let (fun, arg) = (begun.fun.to_string(), begun.fun_args.clone());
         let (user, target) = (String::new(), around.service.known.id().to_string());
-        around.service.running.enter(Running { jid: jid.clone(), fun, arg, pid, user, target, queued: false });
+        let running = Running { jid: jid.clone(), fun, arg, pid, user, target, queued: false };
+        around.service.running.enter(running, false);
         tracing::info!(%jid, fun = %begun.fun, "a job of the daemon before goes on");
-        Some(self.inner.attendant(Some(jid.clone()), false))
+        Some(self.inner.attendant(Some(jid.clone())))
     }
 
     /// Reports a job that was taken over, when its worker has ended or stays once more.

@@ -47,19 +47,25 @@ impl Chunks {
 
     /// Fails where this prediction is not what happened: another result, or changes of other things. `inexact` names
     /// chunks whose changes are known only when they happen.
-    pub fn came_true(&self, real: &Self, inexact: &[String]) -> Result<(), Fault> {
-        ensure(self.0.keys().eq(real.0.keys()), || {
-            format!("other chunks: {:?}, then {:?}", self.0.keys(), real.0.keys())
+    pub fn came_true(&self, happened: &Self, inexact: &[String]) -> Result<(), Fault> {
+        ensure(self.0.keys().eq(happened.0.keys()), || {
+            format!("other chunks: {:?}, then {:?}", self.0.keys(), happened.0.keys())
         })?;
         for (key, predicted) in &self.0 {
-            let real = &real.0[key];
+            let real = &happened.0[key];
             let wrong = |what: &str| format!("{key}: {what}: predicted {predicted:#}, then {real:#}");
             if inexact.contains(&text(predicted, "__id__")) {
                 continue;
             }
             match &predicted["result"] {
-                // What the run does before it may leave nothing to do: a package that starts its own service.
-                Value::Null if predicted.get("provisional").is_some() => {}
+                // What the run did before it may have left nothing to do: a package that starts its own service. That
+                // is what the mark says, so something must have been done.
+                Value::Null if predicted.get("provisional").is_some() => {
+                    let number = |chunk: &Value| chunk["__run_num__"].as_i64();
+                    let something =
+                        || happened.0.values().any(|chunk| number(chunk) < number(predicted) && changes(chunk));
+                    ensure(changes(real) || something(), || wrong("provisional, and nothing happened before it"))?;
+                }
                 Value::Null => ensure(changes(real), || wrong("a change was predicted and none happened"))?,
                 Value::Bool(true) => ensure(!changes(real), || wrong("a change happened that was not predicted"))?,
                 _ => {

@@ -106,7 +106,7 @@ fn master(place: &Place, dir: &Path) -> Result<Fleet, Fault> {
 
 fn minion_config(fleet: &Fleet, place: &Place, name: &str) -> String {
     format!(
-        "id: {name}\nmaster: {}\nmaster_port: {}\npublish_port: {}\nlog_level: info\ngrains:\n  max_open_file: 8192\n",
+        "id: {name}\nmaster: {}\nmaster_port: {}\npublish_port: {}\nlog_level: info\napt_lock_timeout: 4\ngrains:\n  max_open_file: 8192\n",
         place.address(1),
         fleet.request_port,
         fleet.publish_port,
