@@ -27,7 +27,7 @@ const LARGEST: usize = 64 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens there.
-    #[error("the master does not answer on {}: {source}", path.display())]
+    #[error("the master does not answer on {}: {}\n  help: {}", path.display(), source, unavailable(source))]
     Unavailable {
         /// The socket.
         path: PathBuf,
@@ -46,6 +46,16 @@ pub enum ClientError {
     /// The master said no.
     #[error("{}", .0.message)]
     Refused(ApiError),
+}
+
+/// What to look at when nobody answers on the socket.
+fn unavailable(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            "this account may not use the socket: ask as root or as the master's user"
+        }
+        _ => "is saltmaster running here, with the configuration that -c names?",
+    }
 }
 
 impl ClientError {
