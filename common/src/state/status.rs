@@ -97,7 +97,8 @@ pub(super) fn decide(requisites: &[(Keyword, Seen)]) -> Status {
         Status::NoPrediction
     } else if all.no_prediction {
         Status::Met
-    } else if all.no_failure {
+    // Asked of the reference: nothing failed, but what it waits for changed and so did what it watches.
+    } else if all.no_failure && !(all.had_change && all.change) {
         Status::NoFailure
     } else if all.no_change && !all.had_change {
         Status::NoChange

@@ -191,17 +191,26 @@ impl<'s, 'w> Walk<'s, 'w> {
         }
     }
 
-    fn open_frame(&mut self, position: usize, job: Task) -> Frame {
-        self.open[job as usize][position] = true;
+    fn open_frame(&mut self, position: usize, task: Task) -> Frame {
+        self.open[task as usize][position] = true;
         let mut waits = Vec::new();
         if !self.graph.missing.contains_key(&position) {
-            for edge in self.edges(position, job) {
+            for edge in self.edges(position, task) {
                 let job = if edge.keyword == Keyword::Prereq { Task::Predict } else { Task::Run };
                 let members = self.graph.groups[edge.group].iter().map(|member| (*member, job));
-                waits.extend(members.filter(|(member, job)| !self.is_settled(*member, *job)));
+                waits.extend(members.filter(|wait| !self.is_settled(wait.0, wait.1) && !self.is_due(task, *wait)));
             }
         }
-        Frame { position, job, waits, next: 0 }
+        Frame { position, job: task, waits, next: 0 }
+    }
+
+    /// True where a prediction has nothing to wait for: of what runs only after a chunk that is being decided, in
+    /// `prereq: [package, file that requires the package]` the package, it does not know the end.
+    fn is_due(&self, task: Task, wait: (usize, Task)) -> bool {
+        let is_open = |position: &usize| self.open.iter().any(|open| open[*position]);
+        let mut before = self.graph.edges[wait.0].iter().filter(|edge| edge.keyword == Keyword::Prerequired);
+        (task, wait.1) == (Task::Predict, Task::Run)
+            && before.any(|edge| self.graph.groups[edge.group].iter().any(is_open))
     }
 
     /// The requisites that count: a prediction does not wait for those that wait for it.
@@ -432,10 +441,14 @@ impl<'s, 'w> Walk<'s, 'w> {
         }
         self.settle(group);
         let mut seen = Seen::default();
-        for result in self.graph.groups[group].iter().filter_map(|member| self.done[*member].as_ref()) {
+        let members = &self.graph.groups[group];
+        for result in members.iter().filter_map(|member| self.done[*member].as_ref()) {
             seen.add(result);
         }
-        self.seen[group] = Some(seen);
+        // A prediction may ask before all members ran.
+        if members.iter().all(|member| self.done[*member].is_some()) {
+            self.seen[group] = Some(seen);
+        }
         seen
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 
+use super::queue::Queue;
 use crate::system::fs::plain;
 
 /// The lock could not be taken.
@@ -23,6 +24,14 @@ pub enum LockError {
         started: String,
         /// Its job.
         jid: String,
+    },
+    /// Another run holds it, and as many wait for it as may.
+    #[error("{holder}, and no more may wait for it (queue={limit})")]
+    Full {
+        /// Who holds it.
+        holder: String,
+        /// How many may wait.
+        limit: u32,
     },
     /// The file could not be used.
     #[error("the state run lock {path} cannot be used: {why}")]
@@ -47,8 +56,8 @@ impl Drop for RunLock {
 }
 
 impl RunLock {
-    /// Takes the lock, waiting for it when `queue` is set. What holds it is written into the file for others to name.
-    pub fn take(cache_dir: &Path, function: &str, jid: Option<&str>, queue: bool) -> Result<Self, LockError> {
+    /// Takes the lock, waiting for it as `queue` says. What holds it is written into the file for others to name.
+    pub fn take(cache_dir: &Path, function: &str, jid: Option<&str>, queue: Queue) -> Result<Self, LockError> {
         let path = cache_dir.join("state_run.lock");
         let unusable = |why: String| LockError::Unusable { path: path.display().to_string(), why };
         std::fs::create_dir_all(cache_dir).map_err(|error| unusable(plain(&error)))?;
@@ -60,10 +69,20 @@ impl RunLock {
             .mode(0o600)
             .open(&path)
             .map_err(|error| unusable(plain(&error)))?;
-        let how = if queue { FlockOperation::LockExclusive } else { FlockOperation::NonBlockingLockExclusive };
-        match flock(&file, how) {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(error) if error == rustix::io::Errno::WOULDBLOCK => return Err(held(&mut file)),
+            Err(error) if error == rustix::io::Errno::WOULDBLOCK => {
+                let place = queue.place(cache_dir).map_err(|error| unusable(plain(&error)))?;
+                match (place, queue) {
+                    (Some(_waiting), _) => {
+                        flock(&file, FlockOperation::LockExclusive).map_err(|error| unusable(error.to_string()))?;
+                    }
+                    (None, Queue::AtMost(limit)) => {
+                        return Err(LockError::Full { holder: held(&mut file).to_string(), limit });
+                    }
+                    (None, _) => return Err(held(&mut file)),
+                }
+            }
             Err(error) => return Err(unusable(error.to_string())),
         }
         let now = jiff::Zoned::now();
@@ -99,13 +118,13 @@ mod tests {
     #[test]
     fn a_second_run_is_refused_and_told_who_runs() {
         let dir = tempfile::tempdir().unwrap();
-        let first = RunLock::take(dir.path(), "state.apply", Some("20261120000000000000"), false).unwrap();
-        let second = RunLock::take(dir.path(), "state.apply", None, false);
+        let first = RunLock::take(dir.path(), "state.apply", Some("20261120000000000000"), Queue::Refuse).unwrap();
+        let second = RunLock::take(dir.path(), "state.apply", None, Queue::Refuse);
         let text = second.err().unwrap().to_string();
         assert!(text.contains("\"state.apply\" is running as PID") && text.contains("20261120000000000000"), "{text}");
         assert!(RunLock::holder(dir.path()).is_some());
         drop(first);
         assert!(RunLock::holder(dir.path()).is_none());
-        assert!(RunLock::take(dir.path(), "state.apply", None, false).is_ok());
+        assert!(RunLock::take(dir.path(), "state.apply", None, Queue::Refuse).is_ok());
     }
 }

@@ -5,9 +5,13 @@
 mod aggregate;
 mod guards;
 mod lock;
+mod mock;
+mod queue;
 mod retry;
 mod runner;
 
 pub use guards::{Guard, guarded};
 pub use lock::{LockError, RunLock};
+pub use mock::MockRunner;
+pub use queue::Queue;
 pub use runner::{MinionRunner, renew_pillar};

@@ -15,7 +15,7 @@ use fleet_common::value::{Map, Value};
 use super::aggregate::Aggregates;
 use super::guards::{Guard, check_failed, guarded};
 use super::retry::{Retry, result_word};
-use crate::cx::Act;
+use crate::cx::{Act, Look};
 use crate::pillar::Wanted;
 use crate::states::{AnyState, Run, RunNotes, STATES, StateFunction, StateResult, States, bind};
 
@@ -255,8 +255,8 @@ impl<'a> MinionRunner<'a> {
 }
 
 /// Lets the run see the pillar as it is now.
-pub fn renew_pillar(act: &Act, wanted: &Wanted) -> Result<(), CallError> {
-    act.set_pillar(act.daemon().refresh_pillar(wanted)?);
+pub fn renew_pillar(look: &Look, wanted: &Wanted) -> Result<(), CallError> {
+    look.set_pillar(look.daemon().refresh_pillar(wanted)?);
     Ok(())
 }
 

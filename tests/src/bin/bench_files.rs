@@ -4,7 +4,6 @@
 //! `cargo build --release --workspace --bins`. `--reference` names the directory of the reference's programs: the same
 //! figures are then measured beside ours in the same run, whole commands both, and printed as ratios.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,6 +18,7 @@ use fleet_common::proto::request::Reply;
 use fleet_common::value::Map;
 use fleet_master::client::Client;
 use fleet_master::pillar::{Pillars, Wanted};
+use fleet_tests::bench::{self, Figure, median, mixed_states};
 use fleet_tests::harness::{Finished, Fleet, FleetOptions, Reference};
 
 /// Measure files, pillar and a state run over the master, beside the reference where it is given.
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         out: reference.dir().join("out"),
     });
     let bench = Bench { rounds: options.rounds.max(1), ours, theirs };
-    println!("load before: {}", fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
+    println!("load before: {}", bench::load());
     bench.files();
     bench.pillar(100, "<= 20 ms", false);
     bench.pillar(1000, "<= 200 ms", options.quick);
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
     for files in [1, 10, 100] {
         thousand_minions(files);
     }
-    println!("load after: {}", fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
+    println!("load after: {}", bench::load());
     ExitCode::SUCCESS
 }
 
@@ -117,25 +117,25 @@ impl Bench<'_> {
             took
         };
         let floor = self.measure(|side| timed(side, &["m1", "test.ping"]));
-        print("test.ping, the command alone", &floor, "");
+        floor.print("test.ping, the command alone", "");
         let big = self.measure(|side| {
             cold(side);
             get_big(side)
         });
-        print("100 MiB to the cache and to its place, nothing there", &big, "");
+        big.print("100 MiB to the cache and to its place, nothing there", "");
         let copy = self.measure(|side| {
             cold(side);
             timed(side, &["m1", "cp.cache_file", "salt://big", "-t", "60"])
         });
-        print("100 MiB to the cache, nothing there", &copy, "<= 250 ms (400 MiB/s)");
+        copy.print("100 MiB to the cache, nothing there", "<= 250 ms (400 MiB/s)");
         println!("    {:.0} MiB/s without the command itself", BIG_MIB as f64 / (copy.ours - floor.ours).max(1e-3));
-        print("100 MiB again, unchanged, to its place", &self.measure(get_big), "");
+        self.measure(get_big).print("100 MiB again, unchanged, to its place", "");
         let small = self.measure(|side| {
             cold(side);
             get_small(side)
         });
-        print("1,000 files of 2 KiB, nothing there", &small, "<= 120 ms");
-        print("1,000 files of 2 KiB again, unchanged", &self.measure(get_small), "");
+        small.print("1,000 files of 2 KiB, nothing there", "<= 120 ms");
+        self.measure(get_small).print("1,000 files of 2 KiB again, unchanged", "");
     }
 
     fn pillar(&self, files: usize, budget: &str, alone: bool) {
@@ -151,18 +151,20 @@ impl Bench<'_> {
             let rounds = if files > 100 { 1 } else { self.rounds };
             figure.theirs = Some(median(rounds, || items(theirs)));
         }
-        print(&format!("pillar.items of {files} files, one of them changed"), &figure, budget);
+        figure.print(&format!("pillar.items of {files} files, one of them changed"), budget);
     }
 
     fn highstate(&self, fleet: &Fleet) {
-        self.both(|side| mixed_states(&side.states, &side.out.join("states"), 1000));
+        self.both(|side| {
+            mixed_states(&side.states, &side.out.join("states"), 1000).expect("files can be written");
+        });
         let highstate = |side: &Side<'_>| {
             let took = timed(side, &["m1", "state.apply", "k", "--out", "json", "-t", "120"]);
             assert!(side.out.join("states/inline-1.conf").exists());
             took
         };
         self.both(|side| assert!(highstate(side) > 0.0));
-        print("1,000 mixed chunks, nothing to change, whole command", &self.measure(highstate), "");
+        self.measure(highstate).print("1,000 mixed chunks, nothing to change, whole command", "");
         let inside = median(self.rounds, || in_minion(fleet, "state.apply", "k"));
         println!("1,000 mixed chunks, nothing to change, in the minion: {:.1} ms (budget <= 70 ms)", inside * 1e3);
     }
@@ -178,34 +180,8 @@ impl Bench<'_> {
     }
 }
 
-/// Seconds on both sides.
-struct Figure {
-    ours: f64,
-    theirs: Option<f64>,
-}
-
-fn print(what: &str, figure: &Figure, budget: &str) {
-    let mut line = format!("{what}: {:.1} ms", figure.ours * 1e3);
-    if !budget.is_empty() {
-        let _ = write!(line, " (budget {budget})");
-    }
-    if let Some(theirs) = figure.theirs {
-        let _ = write!(line, "; reference {:.1} ms, ratio {:.1}", theirs * 1e3, theirs / figure.ours);
-    }
-    println!("{line}");
-}
-
 fn write(path: &Path, content: &[u8]) {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).expect("directories can be made");
-    }
-    fs::write(path, content).expect("files can be written");
-}
-
-fn median(rounds: usize, run: impl FnMut() -> f64) -> f64 {
-    let mut times: Vec<f64> = std::iter::repeat_with(run).take(rounds.max(1)).collect();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    bench::write(path, content).expect("files can be written");
 }
 
 fn timed(side: &Side<'_>, args: &[&str]) -> f64 {
@@ -250,32 +226,6 @@ fn pillar_file(root: &Path, n: usize, more: &str) {
          nested:\n    a: {{b: {{c: {n}}}}}\n{more}"
     );
     write(&root.join(format!("p{n}.sls")), text.as_bytes());
-}
-
-/// A third of them without effect in a chain, a third with their content, a third from one template.
-fn mixed_states(root: &Path, target: &Path, count: usize) {
-    let template = "# made for {{ grains['id'] }}\nnumber = {{ number }}\n\
-        {% for i in range(10) %}line {{ i }} of {{ number }}: {{ (i * number) % 97 }}\n{% endfor %}";
-    write(&root.join("t.jinja"), template.as_bytes());
-    let target = target.display();
-    let mut text = String::new();
-    for i in 0..count {
-        let _ = match i % 3 {
-            0 if i == 0 => writeln!(text, "nop-0:\n  test.nop: []"),
-            0 => writeln!(text, "nop-{i}:\n  test.nop:\n    - require:\n      - test: nop-{}", i - 3),
-            1 => writeln!(
-                text,
-                "{target}/inline-{i}.conf:\n  file.managed:\n    - makedirs: True\n    - mode: '0644'\n    - contents: |\n        \
-                 # file {i}\n        key = value-{i}"
-            ),
-            _ => writeln!(
-                text,
-                "{target}/tmpl-{i}.conf:\n  file.managed:\n    - makedirs: True\n    - mode: '0644'\n    \
-                 - source: salt://t.jinja\n    - template: jinja\n    - context:\n        number: {i}"
-            ),
-        };
-    }
-    write(&root.join("k.sls"), text.as_bytes());
 }
 
 /// The pillar of a thousand minions from a warm compiler after one of its files changed, on two threads.

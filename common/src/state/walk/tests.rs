@@ -1,9 +1,8 @@
 //! The order of a run: what waits for what, what runs beside what.
 
-use super::super::run::Start;
 use std::sync::Barrier;
 
-use super::super::run::run;
+use super::super::run::{Start, run};
 use super::super::{Options, low, read};
 use super::*;
 
@@ -96,6 +95,29 @@ fn a_prereq_runs_before_and_only_if_something_would_change() {
     assert_eq!(real(&text("change")), ["0 c yes ran", "1 p yes ran"]);
     assert_eq!(real(&text("same")), ["0 c yes No changes detected", "1 p yes ran"]);
     assert_eq!(real(&text("fail")), ["0 c no One or more requisite failed: None.p", "1 p no ran"]);
+}
+
+#[test]
+fn a_prereq_of_several_looks_at_each_alone() {
+    let text = |function: &str, keyword: &str| {
+        format!(
+            "a: {{test.{function}: []}}\nb: {{test.same: [{keyword}: [test: a]]}}\np: {{test.same: [prereq: [test: b, test: a]]}}\n"
+        )
+    };
+    assert_eq!(real(&text("change", "require")), ["0 p yes ran", "1 a yes ran", "2 b yes ran"]);
+    assert_eq!(real(&text("change", "watch")), ["0 p yes ran", "1 a yes ran", "3 b yes watched a"]);
+    assert_eq!(real(&text("same", "require")), ["0 p yes No changes detected", "1 a yes ran", "2 b yes ran"]);
+    let refused = "0 p no One or more requisite failed: None.a";
+    assert_eq!(real(&text("fail", "require")), [refused, "1 a no ran", "2 b yes ran"]);
+}
+
+#[test]
+fn a_change_that_is_waited_for_and_watched_outweighs_that_nothing_failed() {
+    let text = |more: &str| {
+        format!("a: {{test.change: []}}\nb: {{test.same: [onfail: [test: a], onchanges: [test: a]{more}]}}\n")
+    };
+    assert_eq!(real(&text("")), ["0 a yes ran", "1 b yes State was not run because onfail req did not change"]);
+    assert_eq!(real(&text(", watch: [test: a]")), ["0 a yes ran", "2 b yes watched a"]);
 }
 
 #[test]

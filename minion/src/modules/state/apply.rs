@@ -6,9 +6,10 @@ use fleet_common::state::{render, top};
 use fleet_common::value::{Map, Value};
 
 use super::disable::{refuse_highstate, refuse_sls};
-use super::run_args::run_args;
+use super::run_args::{refuse_unsupported, run_args};
 use super::session::{Wish, failed, run_states};
 use crate::cx::Act;
+use crate::highstate::Queue;
 
 run_args! {
     /// Arguments of `state.apply`.
@@ -40,30 +41,30 @@ run_args! {
 
 pub(super) fn apply(act: &Act, arguments: Arguments) -> CallResult {
     let args = Apply::bind("state.apply", arguments)?;
-    let wish = args.wish("state.apply");
+    let wish = args.wish("state.apply")?;
     if args.mods.truthy() { run_sls(act, wish, &args.mods) } else { run_top(act, wish) }
 }
 
 /// `state.apply`, always a dry run.
 pub(super) fn test(act: &Act, arguments: Arguments) -> CallResult {
     let args = Apply { test: Some(true), ..Apply::bind("state.test", arguments)? };
-    let wish = args.wish("state.test");
+    let wish = args.wish("state.test")?;
     if args.mods.truthy() { run_sls(act, wish, &args.mods) } else { run_top(act, wish) }
 }
 
 pub(super) fn sls(act: &Act, arguments: Arguments) -> CallResult {
     let args = Sls::bind("state.sls", arguments)?;
-    run_sls(act, args.wish("state.sls"), &args.mods)
+    run_sls(act, args.wish("state.sls")?, &args.mods)
 }
 
 pub(super) fn highstate(act: &Act, arguments: Arguments) -> CallResult {
     let args = Highstate::bind("state.highstate", arguments)?;
-    run_top(act, args.wish("state.highstate"))
+    run_top(act, args.wish("state.highstate")?)
 }
 
 pub(super) fn sls_id(act: &Act, arguments: Arguments) -> CallResult {
     let args = SlsId::bind("state.sls_id", arguments)?;
-    let wish = Wish { only: Some(args.id.clone()), ..args.wish("state.sls_id") };
+    let wish = Wish { only: Some(args.id.clone()), ..args.wish("state.sls_id")? };
     let outcome = run_sls(act, wish, &args.mods)?;
     match &outcome.value {
         Value::Map(map) if map.is_empty() => Err(CallError::Invocation(format!(

@@ -6,14 +6,15 @@ use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, Outcome};
 use fleet_common::diag::Diagnostic;
 use fleet_common::render::{Scope, Template as Text};
-use fleet_common::state::{Keyword, read};
+use fleet_common::state::{Keyword, read, why_not_rendered};
 use fleet_common::value::python::str_;
 use fleet_common::value::{Map, Value};
 use fleet_common::yaml::Marks;
 
-use super::run_args::run_args;
+use super::run_args::{refuse_unsupported, run_args};
 use super::session::{Wish, refused, run_states};
 use crate::cx::Act;
+use crate::highstate::Queue;
 use crate::states::{STATES, States};
 use crate::system::fs::read_bounded;
 
@@ -26,8 +27,8 @@ args! {
         name: String,
         /// Dry run.
         test: Option<bool> = None,
-        /// Wait for a state run that is under way.
-        queue: Option<bool> = None,
+        /// Wait for a state run that is under way; a number: unless so many wait already.
+        queue: Option<Queue> = None,
         /// Run beside another state run. Dangerous.
         concurrent: bool = false,
         /// Environment of the states.
@@ -82,7 +83,7 @@ pub(super) fn single(act: &Act, arguments: Arguments) -> CallResult {
 
 pub(super) fn low(act: &Act, arguments: Arguments) -> CallResult {
     let args = Data::bind("state.low", arguments)?;
-    let wish = args.wish("state.low");
+    let wish = args.wish("state.low")?;
     let mut data = args.data;
     let mut take = |key: &str| match data.remove(key) {
         Some(Value::Str(text)) => Some(text),
@@ -109,19 +110,19 @@ pub(super) fn low(act: &Act, arguments: Arguments) -> CallResult {
 
 pub(super) fn high(act: &Act, arguments: Arguments) -> CallResult {
     let args = Data::bind("state.high", arguments)?;
-    run_data(act, &args.wish("state.high"), Value::Map(args.data))
+    run_data(act, &args.wish("state.high")?, Value::Map(args.data))
 }
 
 pub(super) fn template(act: &Act, arguments: Arguments) -> CallResult {
     let args = Template::bind("state.template", arguments)?;
     let text = read_bounded(Path::new(&args.tem), 16 << 20).map_err(|fault| CallError::Failed(fault.to_string()))?;
     let text = String::from_utf8(text).map_err(|_| CallError::Failed(format!("{}: not UTF-8 text", args.tem)))?;
-    run_text(act, &args.wish("state.template"), &text, &args.tem)
+    run_text(act, &args.wish("state.template")?, &text, &args.tem)
 }
 
 pub(super) fn template_str(act: &Act, arguments: Arguments) -> CallResult {
     let args = Template::bind("state.template_str", arguments)?;
-    run_text(act, &args.wish("state.template_str"), &args.tem, "<template-str>")
+    run_text(act, &args.wish("state.template_str")?, &args.tem, "<template-str>")
 }
 
 /// High data of one chunk. Alone in its run, it has nothing to require.
@@ -163,7 +164,10 @@ fn run_text(act: &Act, wish: &Wish, text: &str, name: &str) -> CallResult {
             )),
             Ok(sls) => Ok(read(&context.options, sls.value, &sls.marks, name)),
             Err(diagnostic) => Err(Outcome {
-                value: Value::List(vec![Value::from(format!("Rendering {name} failed: {}", diagnostic.message))]),
+                value: Value::List(vec![Value::from(format!(
+                    "Rendering SLS '{name}' failed: {}",
+                    why_not_rendered(&diagnostic, Some(&template))
+                ))]),
                 retcode: 1,
                 diagnostics: vec![*diagnostic],
             }),

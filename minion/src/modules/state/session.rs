@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use fleet_common::call::{CallResult, Facts, Outcome};
+use fleet_common::call::{Arguments, CallError, CallResult, Facts, FromValue, Outcome};
 use fleet_common::files::{FileError, FileSource};
 use fleet_common::state::show::sls_names;
 use fleet_common::state::{Chunk, Context, Exclude, Fault, High, Options, RunOptions, first_texts, low, run};
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Act, Look};
-use crate::highstate::{MinionRunner, RunLock, renew_pillar};
+use crate::highstate::{MinionRunner, MockRunner, Queue, RunLock, renew_pillar};
 use crate::pillar::Wanted;
 
 /// How a call wants its run.
@@ -19,8 +19,8 @@ pub struct Wish {
     pub function: &'static str,
     /// Dry run; `None`: as configured.
     pub test: Option<bool>,
-    /// Wait for another run instead of refusing; `None`: as configured (`state_queue`).
-    pub queue: Option<bool>,
+    /// Whether to wait for another run; `None`: as configured (`state_queue`).
+    pub queue: Option<Queue>,
     /// Do not mind another run.
     pub concurrent: bool,
     /// Environment of states.
@@ -33,11 +33,15 @@ pub struct Wish {
     pub exclude: Value,
     /// Only this ID and what it requires.
     pub only: Option<String>,
+    /// Call no state.
+    pub mock: bool,
+    /// Kinds of modules to fetch before the run.
+    pub sync_mods: Value,
 }
 
 impl Wish {
     /// The pillar that the run is to see.
-    fn pillar(&self, look: &Look) -> Wanted {
+    pub(super) fn pillar(&self, look: &Look) -> Wanted {
         let follows = look.opts().get("pillarenv_from_saltenv").is_some_and(Value::truthy);
         let pillarenv = self.pillarenv.clone().or_else(|| self.saltenv.clone().filter(|_| follows));
         Wanted { saltenv: self.saltenv.clone(), pillarenv, overrides: self.pillar.clone() }
@@ -56,12 +60,17 @@ pub fn run_states(
     compile: impl FnOnce(&Context<'_>) -> Result<(High, Vec<Fault>), Outcome>,
 ) -> CallResult {
     let jid = act.jid().map(|jid| jid.as_str().to_owned());
-    let queue = wish.queue.unwrap_or_else(|| act.opts().get("state_queue").is_some_and(Value::truthy));
+    let queue = match wish.queue {
+        Some(queue) => queue,
+        None if wish.concurrent => Queue::Refuse,
+        None => configured_queue(act)?,
+    };
     let lock = match RunLock::take(act.cache_dir(), wish.function, jid.as_deref(), queue) {
         Ok(lock) => Some(lock),
         Err(_) if wish.concurrent => None,
         Err(error) => return Ok(refused([error.to_string()], 1)),
     };
+    sync_modules(act, &wish.sync_mods)?;
     if let Err(refusal) = fetch_pillar(act, wish) {
         return Ok(refusal);
     }
@@ -87,6 +96,30 @@ pub fn run_states(
     Ok(outcome)
 }
 
+/// `state_queue` of the configuration.
+fn configured_queue(act: &Act) -> Result<Queue, CallError> {
+    let opts = act.opts();
+    let Some(value) = opts.get("state_queue") else { return Ok(Queue::Refuse) };
+    Queue::from_value(value.clone())
+        .map_err(|_| CallError::Failed(format!("state_queue of the configuration must be {}", Queue::KIND)))
+}
+
+/// `sync_mods=`: fetches modules that the tree brings.
+fn sync_modules(act: &Act, kinds: &Value) -> Result<(), CallError> {
+    let kinds = match kinds {
+        Value::Bool(true) => vec!["all".to_owned()],
+        other => sls_names(other),
+    };
+    for kind in kinds {
+        let function = format!("saltutil.sync_{kind}");
+        if act.functions().find(&function).is_err() {
+            return Err(CallError::Failed(format!("sync_mods: there is no kind of modules '{kind}'")));
+        }
+        act.run(&function, Arguments::default())?;
+    }
+    Ok(())
+}
+
 /// The texts of faults as the return, the faults themselves as diagnostics.
 pub fn failed(faults: &[Fault]) -> Outcome {
     let diagnostics = faults.iter().map(|fault| fault.diagnostic.clone()).collect();
@@ -103,8 +136,11 @@ pub fn run_chunks(act: &Act, wish: &Wish, chunks: &[Chunk]) -> Outcome {
         only: wish.only.clone(),
         ..RunOptions::default()
     };
-    let runner = MinionRunner::new(act, chunks, wish.pillar(act));
-    let mut report = run(&runner, chunks, &options);
+    let mut report = if wish.mock {
+        run(&MockRunner, chunks, &options)
+    } else {
+        run(&MinionRunner::new(act, chunks, wish.pillar(act)), chunks, &options)
+    };
     // Chunks that were refused or skipped are told with a time, too: outputs and tools expect one on every chunk.
     for result in report.results.iter_mut().filter(|result| !result.outcome.extra.contains("duration")) {
         result.outcome.extra.insert("start_time", jiff::Zoned::now().strftime("%H:%M:%S.%6f").to_string());

@@ -1,0 +1,75 @@
+//! What benchmarks share: medians, a figure beside the reference's, and the tree of mixed states.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{fs, io};
+
+/// Seconds on both sides.
+#[derive(Debug, Clone, Copy)]
+pub struct Figure {
+    /// Of our programs.
+    pub ours: f64,
+    /// Of the reference, where it was measured in the same run.
+    pub theirs: Option<f64>,
+}
+
+impl Figure {
+    /// Prints a line: what it is, milliseconds, budget and ratio.
+    pub fn print(&self, what: &str, budget: &str) {
+        let mut line = format!("{what}: {:.1} ms", self.ours * 1e3);
+        if !budget.is_empty() {
+            let _ = write!(line, " (budget {budget})");
+        }
+        if let Some(theirs) = self.theirs {
+            let _ = write!(line, "; reference {:.1} ms, ratio {:.1}", theirs * 1e3, theirs / self.ours);
+        }
+        println!("{line}");
+    }
+}
+
+/// The median of so many runs, at least one.
+pub fn median(rounds: usize, run: impl FnMut() -> f64) -> f64 {
+    let mut times: Vec<f64> = std::iter::repeat_with(run).take(rounds.max(1)).collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// The load of the machine, to be printed beside figures.
+pub fn load() -> String {
+    fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned()
+}
+
+/// Writes a file and the folders above it.
+pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, content)
+}
+
+/// Writes `k.sls` and its template below `root`: a third of the states without effect in a chain, a third files with
+/// their content, a third files from one template, all below `target`.
+pub fn mixed_states(root: &Path, target: &Path, count: usize) -> io::Result<()> {
+    let template = "# made for {{ grains['id'] }}\nnumber = {{ number }}\n\
+        {% for i in range(10) %}line {{ i }} of {{ number }}: {{ (i * number) % 97 }}\n{% endfor %}";
+    write(&root.join("t.jinja"), template.as_bytes())?;
+    let target = target.display();
+    let mut text = String::new();
+    for i in 0..count {
+        let _ = match i % 3 {
+            0 if i == 0 => writeln!(text, "nop-0:\n  test.nop: []"),
+            0 => writeln!(text, "nop-{i}:\n  test.nop:\n    - require:\n      - test: nop-{}", i - 3),
+            1 => writeln!(
+                text,
+                "{target}/inline-{i}.conf:\n  file.managed:\n    - makedirs: True\n    - mode: '0644'\n    - contents: |\n        \
+                 # file {i}\n        key = value-{i}"
+            ),
+            _ => writeln!(
+                text,
+                "{target}/tmpl-{i}.conf:\n  file.managed:\n    - makedirs: True\n    - mode: '0644'\n    \
+                 - source: salt://t.jinja\n    - template: jinja\n    - context:\n        number: {i}"
+            ),
+        };
+    }
+    write(&root.join("k.sls"), text.as_bytes())
+}
