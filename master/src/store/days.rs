@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use super::StoreError;
 use super::jobs::JobTables;
+use super::refused::Refused;
 use super::slot::Slot;
 
 /// Milliseconds of a day.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 /// Marks a directory that retention dropped but a crash kept from vanishing.
 const GONE: &str = ".gone-";
+/// The file of refused jobs.
+const REFUSED: &str = ".refused";
 /// Of the bytes that may be used, the share of one part of a day: that much goes at once.
 const SHARE: u64 = 4;
 /// Smallest part of a day in bytes: an empty database has its size, too.
@@ -96,6 +99,8 @@ pub(super) struct Days {
     dir: PathBuf,
     cache_bytes: u64,
     days: RwLock<Vec<Arc<Day>>>,
+    /// Jobs that are not, although they may be found.
+    pub(super) refused: Refused,
 }
 
 impl Days {
@@ -113,7 +118,8 @@ impl Days {
             }
         }
         days.sort_by_key(|day| std::cmp::Reverse((day.number, day.part)));
-        Ok(Self { dir: dir.to_owned(), cache_bytes, days: RwLock::new(days) })
+        let refused = Refused::open(&dir.join(REFUSED))?;
+        Ok(Self { dir: dir.to_owned(), cache_bytes, days: RwLock::new(days), refused })
     }
 
     fn day(dir: &Path, number: u64, part: u32) -> Arc<Day> {

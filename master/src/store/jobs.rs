@@ -207,6 +207,13 @@ impl JobTables {
         Ok(written)
     }
 
+    /// Undoes [`JobTables::create`].
+    pub(super) fn remove(&self, row: &JobRow) -> Result<(), StoreError> {
+        let path = &self.database.path;
+        self.live.remove(live_key(row.job.expires, &row.job.jid)).map_err(StoreError::engine(path))?;
+        self.jobs.remove(path, row.job.jid.as_str().as_bytes())
+    }
+
     /// The job is over. False when it is not known to be open here.
     pub(super) fn close(&self, jid: &Jid, expires: u64) -> Result<bool, StoreError> {
         let removed = self.live.remove(live_key(expires, jid)).map_err(StoreError::engine(&self.database.path))?;
@@ -276,6 +283,11 @@ fn pair(jid: &Jid, id: &MinionId) -> Vec<u8> {
 
 /// The job wherever it is kept.
 pub(super) fn find(days: &Days, jid: &Jid) -> Result<Option<(Arc<JobTables>, JobRow)>, StoreError> {
+    if days.refused.contains(jid) { Ok(None) } else { find_even_refused(days, jid) }
+}
+
+/// As [`find`], also for a job that was refused.
+pub(super) fn find_even_refused(days: &Days, jid: &Jid) -> Result<Option<(Arc<JobTables>, JobRow)>, StoreError> {
     for tables in days.all() {
         let tables = tables?;
         if let Some(row) = tables.job(jid)? {
@@ -329,6 +341,7 @@ pub(super) fn list(days: &Days, most: usize) -> Result<Vec<JobSummary>, StoreErr
             break;
         }
         found.extend(tables?.summaries(most - found.len())?);
+        found.retain(|job| !days.refused.contains(&job.jid));
     }
     Ok(found)
 }
@@ -339,6 +352,7 @@ pub(super) fn live(days: &Days, before: u64) -> Result<Vec<Jid>, StoreError> {
     for tables in days.all() {
         found.extend(tables?.live(before)?);
     }
+    found.retain(|jid| !days.refused.contains(jid));
     Ok(found)
 }
 

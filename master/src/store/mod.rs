@@ -4,7 +4,8 @@
 //! timer. A write is acknowledged after it survives a killed process, and a durable one after it survives a power
 //! cut too (sled's flush is no fsync, so the files are synced here). Jobs and returns live in one directory per UTC
 //! day of their arrival ([`days`]), or several when there are many, dropped whole by retention; minion data has its
-//! own database. After an error of the disk a database is opened again ([`slot`]). Values over 64 KiB are split in
+//! own database. After an error of the disk a database is opened again ([`slot`]), and jobs that were
+//! refused with it are removed ([`refused`]). Values over 64 KiB are split in
 //! rows ([`rows`]). Knows nothing of sockets, keys or targets.
 
 mod days;
@@ -12,6 +13,7 @@ mod error;
 mod handle;
 mod jobs;
 mod minions;
+mod refused;
 mod rows;
 mod slot;
 #[cfg(test)]

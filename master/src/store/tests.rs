@@ -215,3 +215,29 @@ async fn an_expired_job_is_found_by_its_new_time() {
     assert_eq!(store.live(20_000 * DAY + 6).await.unwrap(), vec![row.job.jid.clone()]);
     assert_eq!(store.job(row.job.jid.clone()).await.unwrap().unwrap().job.expires, 20_000 * DAY + 5);
 }
+
+#[tokio::test]
+async fn a_refused_job_is_seen_by_nobody_and_removed_even_after_a_restart() {
+    let scene = scene();
+    let other = "20261120000000000002";
+    let dir = scene.options.dir.join("jobs");
+    {
+        let store = Store::open(scene.options.clone()).unwrap();
+        for jid in [JID, other] {
+            store.create_job(job(jid, &["web1"], true)).await.unwrap();
+        }
+    }
+    // As a disk that failed, and a master that was killed before it could remove the job, leave it.
+    super::refused::Refused::open(&dir.join(".refused")).unwrap().add([JID.parse().unwrap()]);
+    let store = reopened(&scene.options).await;
+    assert_eq!(store.job(JID.parse().unwrap()).await.unwrap(), None);
+    assert_eq!(store.jobs(10).await.unwrap().len(), 1);
+    assert_eq!(store.live(u64::MAX).await.unwrap(), [other.parse::<Jid>().unwrap()]);
+    let answered = store.record(ret(JID, "web1", Value::Null), false, false).await.unwrap();
+    assert_eq!(answered, Recorded::Unsolicited);
+    drop(store);
+    // It was not only hidden.
+    assert!(super::refused::Refused::open(&dir.join(".refused")).unwrap().is_empty());
+    let store = reopened(&scene.options).await;
+    assert_eq!(store.jobs(10).await.unwrap().len(), 1);
+}

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use fleet_common::ids::{Jid, MinionId};
 use fleet_common::proto::ret::Return;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::health::Counter;
@@ -21,6 +22,9 @@ const GROUP: usize = 2048;
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 /// How often is looked how much there is, while there are writes.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How often is tried to remove what was refused.
+const REMOVE_EVERY: Duration = Duration::from_millis(250);
 
 /// Where an acknowledgement goes.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -86,7 +90,7 @@ impl Shared {
 pub(super) fn run(shared: &Shared, mut queue: mpsc::Receiver<Write>) {
     let (mut retained, mut looked): (Option<(u64, Instant)>, Instant) = (None, Instant::now());
     let mut group = Vec::new();
-    while let Some(first) = queue.blocking_recv() {
+    while let Some(first) = next(shared, &mut queue) {
         group.push(first);
         while group.len() < GROUP {
             match queue.try_recv() {
@@ -116,13 +120,47 @@ pub(super) fn run(shared: &Shared, mut queue: mpsc::Receiver<Write>) {
     }
 }
 
+/// The next write; what was refused is removed meanwhile, as soon as the disk takes that.
+fn next(shared: &Shared, queue: &mut mpsc::Receiver<Write>) -> Option<Write> {
+    while !shared.days.refused.is_empty() {
+        match queue.try_recv() {
+            Ok(write) => return Some(write),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => {}
+        }
+        if let Err(error) = remove_refused(shared) {
+            tracing::debug!(%error, "refused jobs are not removed yet");
+            std::thread::sleep(REMOVE_EVERY);
+        }
+    }
+    queue.blocking_recv()
+}
+
+/// Removes jobs that were refused when they were to be committed, should they be there.
+fn remove_refused(shared: &Shared) -> Result<(), StoreError> {
+    let refused = &shared.days.refused;
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let mut commit = Commit::new(shared);
+    let applied = refused.all().iter().try_for_each(|jid| commit.remove(jid));
+    // What failed is closed, and opened again by the next attempt.
+    commit.finish().and(applied)?;
+    refused.clear();
+    Ok(())
+}
+
 fn commit_group(shared: &Shared, group: &mut Vec<Write>) {
-    let mut commit = Commit { shared, days: Vec::new(), minions: None, noted: None };
+    let mut commit = Commit::new(shared);
+    // A disk that does not let them be removed takes no further jobs.
+    commit.closed = remove_refused(shared).err();
     let settles: Vec<Settle> = group.drain(..).map(|write| commit.apply(write)).collect();
+    let created = std::mem::take(&mut commit.created);
     let outcome = commit.finish();
     if let Err(error) = &outcome {
         shared.failed.add();
         tracing::error!(%error, "a commit failed");
+        shared.days.refused.add(created);
     }
     for settle in settles {
         settle(outcome.clone());
@@ -136,9 +174,17 @@ struct Commit<'a> {
     minions: Option<bool>,
     /// The job that notes were written for last: thousands of its targets follow each other.
     noted: Option<(Arc<JobTables>, JobRow)>,
+    /// The jobs of the group.
+    created: Vec<Jid>,
+    /// Why none may be created.
+    closed: Option<StoreError>,
 }
 
-impl Commit<'_> {
+impl<'a> Commit<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        Self { shared, days: Vec::new(), minions: None, noted: None, created: Vec::new(), closed: None }
+    }
+
     fn apply(&mut self, write: Write) -> Settle {
         match write {
             Write::CreateJob { row, answer } => settle(self.create(&row), answer),
@@ -174,9 +220,25 @@ impl Commit<'_> {
     }
 
     fn create(&mut self, row: &JobRow) -> Result<(), StoreError> {
+        if let Some(error) = &self.closed {
+            return Err(error.clone());
+        }
         let tables = self.shared.days.today((self.shared.options.now)())?;
         self.touch(&tables, row.job.changes || row.durable);
-        tables.create(row)
+        let created = tables.create(row);
+        match &created {
+            Ok(()) => self.created.push(row.job.jid.clone()),
+            Err(StoreError::Exists(_)) => {}
+            // Some of it may be there.
+            Err(_) => self.shared.days.refused.add([row.job.jid.clone()]),
+        }
+        created
+    }
+
+    fn remove(&mut self, jid: &Jid) -> Result<(), StoreError> {
+        let Some((tables, row)) = jobs::find_even_refused(&self.shared.days, jid)? else { return Ok(()) };
+        self.touch(&tables, true);
+        tables.remove(&row)
     }
 
     fn record(&mut self, ret: &Return, durable: bool) -> Result<Recorded, StoreError> {

@@ -41,6 +41,8 @@ pub(super) enum Fault {
     Kill(Side),
     /// Dies at a named point of its work.
     DieAt(Side, &'static str),
+    /// Freezes at a named point of its work, and goes on a moment later.
+    FreezeAt(Side, &'static str, Duration),
     /// SIGSTOP, and SIGCONT a moment later.
     Freeze(Side, Duration),
     /// Frames from the master to a minion are mistreated: of its sessions, or of its publications.
@@ -99,16 +101,18 @@ fn pick<T: Copy>(random: &mut StdRng, among: &[T]) -> T {
     among[random.random_range(0..among.len())]
 }
 
+fn point(random: &mut StdRng, side: Side) -> &'static str {
+    pick(random, if side == Side::Master { MASTER_POINTS } else { MINION_POINTS })
+}
+
 fn fault(random: &mut StdRng, minions: usize, disk: bool) -> Fault {
     let minion = random.random_range(0..minions);
     let side = if random.random_bool(0.4) { Side::Master } else { Side::Minion(minion) };
     match random.random_range(0..100) {
         0..20 => Fault::Kill(side),
-        20..32 => match side {
-            Side::Master => Fault::DieAt(side, pick(random, MASTER_POINTS)),
-            Side::Minion(_) => Fault::DieAt(side, pick(random, MINION_POINTS)),
-        },
-        32..46 => Fault::Freeze(side, millis(random, 100..1500)),
+        20..32 => Fault::DieAt(side, point(random, side)),
+        32..38 => Fault::FreezeAt(side, point(random, side), millis(random, 100..1500)),
+        38..46 => Fault::Freeze(side, millis(random, 100..1500)),
         46..70 => Fault::Network {
             minion,
             publications: random.random_bool(0.5),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::check::{Asked, Outcome, check, harvest};
 use super::faults::{Fault, Plan, Side};
@@ -122,8 +122,13 @@ impl Campaign {
 
     fn round(&mut self, number: usize, plan: &Plan) {
         for (_, fault) in &plan.faults {
-            if let Fault::DieAt(side, point) = fault {
-                self.arm(*side, point);
+            match fault {
+                Fault::DieAt(side, point) => self.arm(*side, |fleet| fleet.die_at(point)),
+                Fault::FreezeAt(side, point, lasting) => {
+                    self.arm(*side, |fleet| fleet.stop_at(point));
+                    thaw_again_and_again(self.fleet.pid(&self.name(*side)), *lasting);
+                }
+                _ => {}
             }
         }
         let mut command = self.command(number, plan);
@@ -180,11 +185,11 @@ impl Campaign {
         command
     }
 
-    /// Lets a side run so that it dies at a point of its work.
-    fn arm(&mut self, side: Side, point: &'static str) {
+    /// Lets a side run so that it dies or freezes at a point of its work.
+    fn arm(&mut self, side: Side, at: impl FnOnce(&mut Fleet)) {
         let name = self.name(side);
         self.fleet.kill(&name);
-        self.fleet.die_at(point);
+        at(&mut self.fleet);
         self.start(&name);
         self.fleet.die_nowhere();
         if let Side::Minion(_) = side {
@@ -213,7 +218,7 @@ impl Campaign {
                 self.fleet.kill(&name);
                 None
             }
-            Fault::DieAt(..) => None,
+            Fault::DieAt(..) | Fault::FreezeAt(..) => None,
             Fault::Freeze(side, lasting) => {
                 let name = self.name(*side);
                 if !self.fleet.lives(&name) {
@@ -343,6 +348,16 @@ impl Campaign {
             thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// Wherever and whenever it freezes, it goes on soon; ends with the process.
+fn thaw_again_and_again(pid: u32, every: Duration) {
+    let Some(pid) = Pid::from_raw(pid as i32) else { return };
+    thread::spawn(move || {
+        while kill_process(pid, Signal::CONT).is_ok() {
+            thread::sleep(every);
+        }
+    });
 }
 
 /// What ends a fault.

@@ -46,7 +46,7 @@ pub struct Fleet {
     /// Port of the request socket.
     pub request_port: u16,
     network: Option<Network>,
-    die_at: Option<&'static str>,
+    die_at: Option<(&'static str, Signal)>,
     quiet: bool,
     /// Programs of a master that runs as another account.
     nobodys: Option<PathBuf>,
@@ -163,10 +163,15 @@ impl Fleet {
 
     /// Masters started from now on die at this point of their work (see `fleet_common::fault`).
     pub fn die_at(&mut self, point: &'static str) {
-        self.die_at = Some(point);
+        self.die_at = Some((point, Signal::KILL));
     }
 
-    /// Masters started from now on live.
+    /// Masters and minions started from now on freeze at this point of their work.
+    pub fn stop_at(&mut self, point: &'static str) {
+        self.die_at = Some((point, Signal::STOP));
+    }
+
+    /// Those started from now on neither die nor freeze.
     pub fn die_nowhere(&mut self) {
         self.die_at = None;
     }
@@ -238,8 +243,8 @@ impl Fleet {
         };
         command.arg("-c").arg(config).args(["-l", if self.quiet { "warning" } else { "debug" }]).env("NO_COLOR", "1");
         command.env("FLEET_CLOCK", self.clock_path(log));
-        if let Some(point) = self.die_at.filter(|point| point.starts_with("minion.") == (log != "master")) {
-            command.env("FLEET_DIE_AT", point);
+        if let Some((point, signal)) = self.die_at.filter(|(at, _)| at.starts_with("minion.") == (log != "master")) {
+            command.env(if signal == Signal::STOP { "FLEET_STOP_AT" } else { "FLEET_DIE_AT" }, point);
         }
         command.stdin(Stdio::null()).stdout(file).stderr(copy).process_group(0);
         command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"))
