@@ -15,6 +15,7 @@ pub mod functions;
 pub mod ids;
 pub mod join;
 pub mod log;
+pub mod mine;
 pub mod notify;
 pub mod output;
 pub mod pattern;

@@ -27,7 +27,9 @@ use crate::fileserver::FileServer;
 use crate::health::{Drops, Health};
 use crate::jobs::Jobs;
 use crate::keys::{Directory, KeyError, KeyPolicy, Keys};
+use crate::mine::Mine;
 use crate::minions::{JidMaker, Minions};
+use crate::peers::Peers;
 use crate::pillar::{Pillars, visible};
 use crate::publish::{Desk, Stream};
 use crate::renewal::Renewal;
@@ -118,11 +120,21 @@ impl Master {
         let stream = Arc::new(Stream::new(Sealer::new(&own, stream_of(&own.root())), endpoints.publisher));
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let roots = Arc::new(Roots::new(config.pillar_roots.clone()).serving(config.served.clone()));
-        let pillars = Arc::new(Pillars::new(roots, visible(&config.options), config.pillar_opts, threads));
+        let peers = Arc::new(Peers::new(config.access.peers.clone()));
+        let pillars = Pillars::new(roots, visible(&config.options), config.pillar_opts, threads);
+        let pillars = Arc::new(pillars.asking(peers.clone()));
         let tree = Roots::new(config.file_roots.clone()).serving(config.served.clone());
         let files = Arc::new(FileServer::new(Arc::new(tree)));
         let renewal = Arc::new(Renewal::new(own.clone(), minions.clone(), stream.clone(), clock));
         let turns = Turns::new();
+        let resolver = Arc::new(Resolver {
+            keys: keys.clone(),
+            minions: minions.clone(),
+            pillars: pillars.clone(),
+            store: store.clone(),
+            nodegroups: config.nodegroups.clone(),
+        });
+        let mine = Arc::new(Mine { store: store.clone(), resolver: resolver.clone() });
         let parts = Arc::new(Parts {
             master_keys: own,
             turns: turns.clone(),
@@ -132,8 +144,10 @@ impl Master {
             jobs: jobs.clone(),
             returns: Returns { store: store.clone(), jobs: jobs.clone(), drops: drops.clone() },
             stream: stream.clone(),
-            pillars: pillars.clone(),
+            pillars,
             files: files.clone(),
+            mine: mine.clone(),
+            peers: peers.clone(),
             options: seen_by_minions(config),
             drops: drops.clone(),
             clock,
@@ -144,13 +158,7 @@ impl Master {
             store: store.clone(),
             jobs,
             minions: minions.clone(),
-            resolver: Resolver {
-                keys: keys.clone(),
-                minions: minions.clone(),
-                pillars,
-                store: store.clone(),
-                nodegroups: config.nodegroups.clone(),
-            },
+            resolver,
             stream,
             jids,
             acl: acl.clone(),
@@ -161,7 +169,9 @@ impl Master {
         let health = Health { drops, turns, endpoints: endpoints.meters };
         let options = visible(&config.options);
         let runners = Semaphore::new(RUNNERS);
-        let api = Arc::new(Api { desk, acl, audit, keys, renewal, minions, store, files, runners, health, options });
+        let api =
+            Arc::new(Api { desk, acl, audit, keys, renewal, minions, mine, store, files, runners, health, options });
+        peers.connect(&api);
         Ok(Self { parts, api, socket, listener: endpoints.listener, addresses: None })
     }
 

@@ -153,7 +153,7 @@ pub struct Desk {
     /// Who is connected.
     pub minions: Arc<Minions>,
     /// Says whom a target means.
-    pub resolver: Resolver,
+    pub resolver: Arc<Resolver>,
     /// Where publications go.
     pub stream: Arc<Stream>,
     /// Job ids.

@@ -54,6 +54,8 @@ pub struct Config {
     pub most_wait: Duration,
     /// `minion_acl`: what a master may have this minion run; `None` for everything.
     pub allowed: Option<CallRules>,
+    /// Time between two updates of the mine (`mine_interval`, `mine_enabled`); `None` for never.
+    pub mine_every: Option<Duration>,
     /// `log_level`.
     pub log_level: String,
     /// `log_file`; stderr when not set.
@@ -117,6 +119,7 @@ impl Config {
             first_wait: millis(settings, "recon_default", 100)?,
             most_wait: millis(settings, "recon_max", 5000)?,
             allowed: allowed(settings)?,
+            mine_every: mine_every(settings)?,
             log_level: settings.or("log_level", "warning".to_owned())?,
             log_file,
             log_json: settings.or("log_format", "text".to_owned())? == "json",
@@ -140,6 +143,19 @@ fn master(settings: &mut Settings) -> Result<String, Diagnostic> {
         Value::List(_) => Err(settings.fault("master", "more than one master is not supported yet", "name one master")),
         _ => Err(settings.fault("master", "must be a host name or an address", "master: salt.example.org")),
     }
+}
+
+/// Whole minutes, 60 unless told otherwise.
+fn mine_every(settings: &mut Settings) -> Result<Option<Duration>, Diagnostic> {
+    let minutes: i64 = settings.or("mine_interval", 60)?;
+    let Some(seconds) = u64::try_from(minutes).ok().filter(|minutes| (1..=525_600).contains(minutes)) else {
+        return Err(settings.fault(
+            "mine_interval",
+            "must be a number of minutes from 1 to 525600",
+            "mine_interval: 60",
+        ));
+    };
+    Ok(settings.or("mine_enabled", true)?.then(|| Duration::from_secs(seconds * 60)))
 }
 
 /// The minion's own rules, which hold against its master, too. An empty list allows nothing.

@@ -9,6 +9,7 @@ use std::sync::{Arc, RwLock};
 use fleet_common::call::{Arguments, Call, CallError, CallResult, Code, Entry, Facts, Registry};
 use fleet_common::files::FileSource;
 use fleet_common::ids::{Jid, MinionId};
+use fleet_common::proto::request::{Reply, Request};
 use fleet_common::render::Renderer;
 use fleet_common::value::{Map, Value};
 
@@ -55,6 +56,10 @@ pub trait Daemon: Send + Sync {
     fn compile_pillar(&self, wanted: &Wanted) -> Result<Arc<Map>, CallError>;
     /// Sends an event to the master's bus.
     fn fire_event(&self, tag: &str, data: &Value) -> Result<(), CallError>;
+    /// Asks the master what functions may ask it; an error when there is none, or when it refuses.
+    fn ask_master(&self, request: Request) -> Result<Reply, CallError>;
+    /// False for a call without a master.
+    fn has_master(&self) -> bool;
     /// A chunk of a state run finished: journal and progress.
     fn chunk_done(&self, done: u32, total: u32, key: &str, result: &Value);
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use fleet_common::call::CallError;
 use fleet_common::ids::Jid;
 use fleet_common::pillar::{Fault, Pillar, Wanted};
+use fleet_common::proto::request::{Reply, Request};
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Daemon, RunningJob};
@@ -54,6 +55,12 @@ impl Daemon for Foreground {
     }
     fn fire_event(&self, _: &str, _: &Value) -> Result<(), CallError> {
         Ok(())
+    }
+    fn ask_master(&self, request: Request) -> Result<Reply, CallError> {
+        Err(CallError::Failed(format!("there is no master in this call that could be asked ({})", request.name())))
+    }
+    fn has_master(&self) -> bool {
+        false
     }
     fn chunk_done(&self, _: u32, _: u32, _: &str, _: &Value) {}
 }

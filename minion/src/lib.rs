@@ -9,6 +9,7 @@ pub mod cx;
 pub mod edit;
 pub mod files;
 pub mod foreground;
+pub mod giving;
 pub mod grains;
 pub mod highstate;
 pub mod job;
@@ -19,6 +20,8 @@ pub mod masterless;
 pub mod modules;
 pub mod outcome;
 pub mod own_key;
+pub mod own_mine;
+pub mod pages;
 pub mod pillar;
 pub mod providers;
 pub mod registry;
@@ -79,6 +82,7 @@ pub struct Minion {
     queue: report::Queue,
     slot: Slot,
     socket: socket::Settings,
+    mine_every: Option<std::time::Duration>,
     _lock: CacheLock,
 }
 
@@ -170,7 +174,7 @@ impl Minion {
             cache_dir: config.cache_dir.clone(),
             config_dir: config.config_dir.clone(),
         };
-        Ok(Self { connect, jobs, service, journal, queue, slot, socket, _lock: lock })
+        Ok(Self { connect, jobs, service, journal, queue, slot, socket, mine_every: config.mine_every, _lock: lock })
     }
 
     /// The fingerprint of the minion's key.
@@ -203,6 +207,7 @@ impl Minion {
             () = connect::run(self.connect, around) => {}
             () = serve_calls(self.socket, self.service.clone(), self.jobs.clone()) => {}
             () = self.jobs.wait_for_stays() => {}
+            () = giving::run(self.mine_every, self.service.clone(), self.jobs.clone()) => {}
             () = report::run(self.queue, self.journal, self.service.uplink.clone()) => {}
         }
         self.jobs.stop().await;

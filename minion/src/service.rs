@@ -66,6 +66,8 @@ impl Service {
             | R::Stat { .. }
             | R::Options {}
             | R::Event { .. }
+            | R::Mine(_)
+            | R::Runner(_)
             | R::Pillar { .. } => match self.uplink.ask(request, PATIENCE).await {
                 Ok(reply) => Answer::Master(Box::new(reply)),
                 Err(AskError::Refused { code, message }) => Answer::Master(Box::new(Reply::Error { code, message })),

@@ -102,6 +102,13 @@ impl Uplink {
         }
     }
 
+    /// Waits until there is a session; for ever when the minion stops.
+    pub async fn connected(&self) {
+        if self.session.clone().wait_for(Option::is_some).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
     /// The master's time now, milliseconds since 1970; `None` before the first session.
     pub fn master_time(&self) -> Option<u64> {
         self.clock.now()

@@ -18,6 +18,7 @@ mod input;
 mod jobs;
 mod keys;
 mod limits;
+mod mine;
 mod network;
 mod restart;
 mod rotation;

@@ -178,7 +178,9 @@ fn every_planned_state_has_a_case_and_every_example_binds() {
             let name = format!("{}.{}", module.name, function.name);
             let opaque = OPAQUE.contains(&name.as_str()) || OPAQUE.contains(&module.name);
             let special = name == "file.accumulated" || SYSTEM_STATES.contains(&module.name);
-            let has_case = CASES.iter().any(|case| case.0 == name) || crate::system::has_case(&name);
+            let has_case = CASES.iter().any(|case| case.0 == name)
+                || crate::system::has_case(&name)
+                || crate::servers::has_case(&name);
             assert!(opaque || special || has_case, "{name} has no case");
             let document = yaml::load(function.example, "example").unwrap_or_else(|error| panic!("{name}: {error}"));
             let (id, body) = document.value.as_map().and_then(|map| map.iter().next()).unwrap();

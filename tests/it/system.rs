@@ -177,21 +177,21 @@ fn on_ground(root: &Path, line: &str) {
     }
 }
 
-fn observed(root: &Path, line: &str) -> String {
+pub(crate) fn observed(root: &Path, line: &str) -> String {
     let line = line.replace("R/", &format!("{}/", root.display()));
     let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn settled_change(case: &Case, act: &Act, root: &Path) -> String {
-    let name = case.state;
-    let before = observed(root, case.observe);
+/// Predicts, checks that nothing changed, applies, checks that it was as predicted and is settled; what is then observed.
+pub(crate) fn settled_change(name: &str, observe: &str, act: &Act, root: &Path) -> String {
+    let before = observed(root, observe);
     let predicted = run(act, true);
-    assert_eq!(observed(root, case.observe), before, "{name}: a dry run changed something");
+    assert_eq!(observed(root, observe), before, "{name}: a dry run changed something");
     assert_eq!(predicted.get("result"), Some(&Value::Null), "{name}: nothing predicted: {predicted:?}");
     let done = run(act, false);
     assert_eq!(done.get("result"), Some(&Value::Bool(true)), "{name}: {done:?}");
-    let after = observed(root, case.observe);
+    let after = observed(root, observe);
     assert_ne!(after, before, "{name}: nothing changed: {done:?}");
     assert_eq!(predicted.get("changes"), done.get("changes"), "{name}: not as predicted");
     for dry in [true, false] {
@@ -199,7 +199,7 @@ fn settled_change(case: &Case, act: &Act, root: &Path) -> String {
         assert_eq!(again.get("result"), Some(&Value::Bool(true)), "{name}: {again:?}");
         assert!(again.get("changes").is_some_and(|changes| !changes.truthy()), "{name}: not settled: {again:?}");
     }
-    assert_eq!(observed(root, case.observe), after, "{name}: the second run changed something");
+    assert_eq!(observed(root, observe), after, "{name}: the second run changed something");
     after
 }
 
@@ -228,9 +228,10 @@ fn check(ground: Ground, test: &str, make: &str) {
         on_ground(&root, case.prepare);
         let act = minion(&root);
         act.environment().set("APT_CONFIG", Some(root.join("apt.conf").to_string_lossy().into_owned()));
-        let wanted = settled_change(case, &act, &root);
+        let settled = || settled_change(case.state, case.observe, &act, &root);
+        let wanted = settled();
         on_ground(&root, case.damage);
-        assert_eq!(settled_change(case, &act, &root), wanted, "{}: the damage is not repaired", case.state);
+        assert_eq!(settled(), wanted, "{}: the damage is not repaired", case.state);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Registry, Rest, Row};
+use super::{ArgRow, Registry, Rest, Row};
 use crate::value::python::repr;
 use crate::value::{Map, Value};
 
@@ -16,21 +16,41 @@ pub fn function(row: &Row) -> String {
         text.push_str("\n    Arguments:\n");
     }
     for argument in row.args {
-        let stars = match argument.rest {
-            Rest::No => "",
-            Rest::Positional => "*",
-            Rest::Keyword => "**",
-        };
-        let default = match argument.default {
-            None => ", required".to_owned(),
-            Some("") => String::new(),
-            Some(default) => format!(", default {}", repr(&default_value(default))),
-        };
-        let doc = argument.doc.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-        let _ = writeln!(text, "      {stars}{} ({}{default}): {}", argument.name, argument.kind, doc.trim());
+        let Described { name, takes, doc } = argument_text(argument);
+        let _ = writeln!(text, "      {name} ({takes}): {doc}");
     }
     let _ = writeln!(text, "\n    Example:\n      {}", row.example);
     text
+}
+
+/// What there is to be said of one argument.
+pub struct Described {
+    /// Its name, with stars when it takes all the others.
+    pub name: String,
+    /// Its kind, and its default or that it is required.
+    pub takes: String,
+    /// What it means, in one line.
+    pub doc: String,
+}
+
+/// One argument in words: the same in `-d`, in `sys.doc` and on the pages of the documentation.
+pub fn argument_text(argument: &ArgRow) -> Described {
+    let stars = match argument.rest {
+        Rest::No => "",
+        Rest::Positional => "*",
+        Rest::Keyword => "**",
+    };
+    let default = match argument.default {
+        None => ", required".to_owned(),
+        Some("") => String::new(),
+        Some(default) => format!(", default {}", repr(&default_value(default))),
+    };
+    let doc = argument.doc.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    Described {
+        name: format!("{stars}{}", argument.name),
+        takes: format!("{}{default}", argument.kind),
+        doc: doc.trim().to_owned(),
+    }
 }
 
 /// The texts for all functions whose name starts with `prefix` (a module, or a function).

@@ -125,6 +125,21 @@ fn get(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     Ok(wanted.default.into())
 }
 
+/// A setting of configuration, grains, pillar and the master's configuration, mappings merged.
+pub fn everywhere(facts: &dyn Facts, key: &str) -> Option<Value> {
+    let wanted = Get {
+        key: key.to_owned(),
+        default: Value::Null,
+        delimiter: ":".to_owned(),
+        merge: None,
+        omit_opts: false,
+        omit_pillar: false,
+        omit_master: false,
+        omit_grains: false,
+    };
+    merged(facts, &wanted)
+}
+
 /// Mappings of all sources merged: the configuration wins over grains, those over pillar, that over the master.
 fn merged(facts: &dyn Facts, wanted: &Get) -> Option<Value> {
     let (opts, grains, pillar) = (facts.opts(), facts.grains(), facts.pillar());

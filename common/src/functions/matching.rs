@@ -165,6 +165,11 @@ fn minion(facts: &dyn Facts, id: Option<String>) -> Minion {
     Minion { id: id.unwrap_or_else(|| facts.id().to_owned()), grains: facts.grains(), pillar: facts.pillar() }
 }
 
+/// True if a target means this minion; one that cannot be read means nobody.
+pub fn means(facts: &dyn Facts, target: Target) -> bool {
+    meant(facts, &minion(facts, None), target)
+}
+
 /// A target that cannot be read matches nobody, as in the reference; what is not supported is said.
 fn meant(facts: &dyn Facts, minion: &Minion, target: Target) -> bool {
     let opts = facts.opts();

@@ -27,6 +27,9 @@ pub(super) struct PillarFacts {
 /// How the names of functions begin that may answer otherwise at another time, or run what may.
 const VOLATILE: [&str; 5] = ["jinja.", "random.", "sdb.", "slsutil.renderer", "test."];
 
+/// Functions that read, which the program around may offer (`minion.caller()`); they may answer otherwise at any time.
+const OFFERED: [&str; 1] = ["saltutil.runner"];
+
 impl PillarFacts {
     pub fn new(minion: Arc<dyn Facts>, files: Arc<dyn FileSource>, exec: &[String], pillar: Map) -> Self {
         let functions = Arc::new(Functions::new(MODULES, &[]));
@@ -81,6 +84,7 @@ struct Caller(PillarFacts);
 impl Caller {
     fn is_allowed(&self, function: &str) -> bool {
         self.0.exec.iter().any(|allowed| allowed == function)
+            || (OFFERED.contains(&function) && self.0.minion.caller().exists(function))
     }
 }
 
@@ -108,6 +112,7 @@ impl Call for Caller {
     fn names(&self) -> Vec<String> {
         let mut names = self.0.functions.names();
         names.extend(self.0.exec.iter().cloned());
+        names.extend(OFFERED.iter().filter(|name| self.is_allowed(name)).map(|name| (*name).to_owned()));
         names.sort_unstable();
         names.dedup();
         names

@@ -5,6 +5,7 @@ pub mod api;
 pub mod decode;
 pub mod files;
 pub mod job;
+pub mod mine;
 pub mod request;
 pub mod ret;
 pub mod worker;

@@ -7,6 +7,7 @@ use serde_bytes::ByteBuf;
 
 use super::files::{Brought, FileFacts, TreeState, Wanted};
 use super::job::Job;
+use super::mine::{Mine, RunnerAsk};
 use super::ret::{Progress, Return};
 use crate::ids::Jid;
 use crate::value::{Map, Value};
@@ -220,6 +221,10 @@ pub enum Request {
         /// Data.
         data: Value,
     },
+    /// Values that minions give to each other; answered by `Data`.
+    Mine(Mine),
+    /// A runner, as `peer_run` of the master allows it; answered by `Data`.
+    Runner(RunnerAsk),
 }
 
 /// What a master answers.
@@ -292,6 +297,11 @@ pub enum Reply {
         /// The options.
         options: Map,
     },
+    /// To `Mine` and `Runner`.
+    Data {
+        /// The answer.
+        value: Value,
+    },
     /// The request was not served.
     Error {
         /// Machine-readable: `denied`, `busy`, `invalid`, `not_found`, `failed`.
@@ -320,6 +330,8 @@ impl Request {
             Self::Payload { .. } => "Payload",
             Self::Options { .. } => "Options",
             Self::Event { .. } => "Event",
+            Self::Mine(_) => "Mine",
+            Self::Runner(_) => "Runner",
         }
     }
 }
@@ -340,6 +352,7 @@ impl Reply {
             Self::Part { .. } => "Part",
             Self::Payload { .. } => "Payload",
             Self::Options { .. } => "Options",
+            Self::Data { .. } => "Data",
             Self::Error { .. } => "Error",
         }
     }

@@ -7,6 +7,7 @@ use fleet_common::diag::Diagnostic;
 use fleet_common::value::{Map, Value};
 
 use super::Acl;
+use crate::peers::PeerRules;
 
 /// Keys that would let somebody in by another way: a master that does not have these ways says so and does not start,
 /// because whoever wrote them expects them to work.
@@ -17,7 +18,6 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("open_mode", "it takes every key for every id: accept keys with 'keyctl -a', tokens or autosign_file"),
     ("peer", "minions cannot make other minions run anything: remove it"),
-    ("peer_run", "minions cannot run anything on the master: remove it"),
     ("token_dir", "there are no login tokens: remove it"),
     ("file_recv", "minions cannot write files on the master: remove it"),
 ];
@@ -27,6 +27,8 @@ const REFUSED: &[(&str, &str)] = &[
 pub struct Access {
     /// `publisher_acl`, `publisher_acl_blacklist`.
     pub acl: Acl,
+    /// `peer_run`.
+    pub peers: PeerRules,
     /// `audit_log`.
     pub audit_log: PathBuf,
 }
@@ -46,12 +48,14 @@ impl Access {
         let older = settings.get::<Value>("publisher_acl_blacklist")?.is_none();
         let denied = if older { "client_acl_blacklist" } else { "publisher_acl_blacklist" };
         let blacklist: Map = settings.or(denied, Map::new())?;
+        let peers = PeerRules::parse(&settings.or("peer_run", Map::new())?)
+            .map_err(|why| settings.fault("peer_run", why, "'web.*':\n  - mine.get"))?;
         let trusted: Vec<String> = settings.or("trusted_grains", Vec::new())?;
         let parsed = Acl::parse(&acl, &blacklist, nodegroups, &trusted);
         let (acl, told) =
             parsed.map_err(|why| settings.fault(key, why, "larry:\n  - test.ping\n  - 'web*':\n      - pkg.*"))?;
         let warnings = told.into_iter().map(|text| settings.fault(key, text, "")).collect();
-        Ok((Self { acl, audit_log: settings.path("audit_log", "/var/log/salt/audit")? }, warnings))
+        Ok((Self { acl, peers, audit_log: settings.path("audit_log", "/var/log/salt/audit")? }, warnings))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::acl::{Acl, Audit};
 use crate::fileserver::FileServer;
 use crate::health::Health;
 use crate::keys::Keys;
+use crate::mine::Mine;
 use crate::minions::Minions;
 use crate::publish::Desk;
 use crate::renewal::Renewal;
@@ -46,6 +47,8 @@ pub struct Api {
     pub renewal: Arc<Renewal>,
     /// Who is connected.
     pub minions: Arc<Minions>,
+    /// What minions give to each other.
+    pub mine: Arc<Mine>,
     /// What is kept.
     pub store: Store,
     /// State trees.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use fleet_common::call::Call;
 use fleet_common::diag::{Diagnostic, Kind};
 use fleet_common::files::FileSource;
 use fleet_common::ids::MinionId;
@@ -14,7 +15,7 @@ use fleet_common::value::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::cache::{Cache, Input};
-use super::described::Described;
+use super::described::{Described, NoCalls};
 use super::watched::Watched;
 
 /// Stack of a compilation: templates nest deeper than tokio's threads allow.
@@ -32,6 +33,8 @@ pub struct Pillars {
     options: Options,
     /// The master's options are part of every pillar (`pillar_opts`).
     with_options: bool,
+    /// What templates may call beside functions without effect.
+    caller: Arc<dyn Call>,
     compilers: Semaphore,
     cache: Cache,
     /// Targets that were warned about.
@@ -61,10 +64,17 @@ impl Pillars {
             options: Options::from_opts(&opts),
             opts,
             with_options,
+            caller: Arc::new(NoCalls),
             compilers: Semaphore::new(threads.max(1)),
             cache: Cache::default(),
             warned: Mutex::default(),
         }
+    }
+
+    /// The same, with what templates may call beside functions without effect.
+    #[must_use]
+    pub fn asking(self, caller: Arc<dyn Call>) -> Self {
+        Self { caller, ..self }
     }
 
     /// The pillar of a minion for a target's sake; `None` when it has faults.
@@ -99,7 +109,8 @@ impl Pillars {
             opts.insert("id", id.as_str());
             opts.insert("saltenv", saltenv);
             let (grains, opts, files) = (Arc::new(grains), Arc::new(opts), pillars.source.clone());
-            let facts = Arc::new(Described { id, grains, opts, files });
+            let caller = pillars.caller.clone();
+            let facts = Arc::new(Described { id, grains, opts, files, caller });
             fleet_common::pillar::top(&pillars.renderer, &pillars.source, facts, &pillars.options)
         };
         let compiled = tokio::task::spawn_blocking(work).await;
@@ -153,7 +164,8 @@ impl Pillars {
             ..self.options.clone()
         };
         let (grains, opts) = (Arc::new(wanted.grains), Arc::new(opts));
-        let facts = Arc::new(Described { id: wanted.id, grains, opts, files: files.clone() });
+        let facts =
+            Arc::new(Described { id: wanted.id, grains, opts, files: files.clone(), caller: self.caller.clone() });
         compile(&self.renderer, &files, facts, &options)
     }
 

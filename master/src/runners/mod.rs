@@ -10,6 +10,7 @@ mod jobs;
 mod known;
 mod manage;
 mod matching;
+mod mine;
 mod pillar;
 mod registry;
 mod salt;
@@ -26,6 +27,7 @@ pub const RUNNERS: &[&Module] = &[
     &jobs::MODULE,
     &manage::MODULE,
     &matching::MODULE,
+    &mine::MODULE,
     &pillar::MODULE,
     &salt::MODULE,
 ];

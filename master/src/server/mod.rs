@@ -17,7 +17,9 @@ use crate::fileserver::FileServer;
 use crate::health::Drops;
 use crate::jobs::Jobs;
 use crate::keys::Keys;
+use crate::mine::Mine;
 use crate::minions::Minions;
+use crate::peers::Peers;
 use crate::pillar::Pillars;
 use crate::publish::Stream;
 use crate::renewal::Renewal;
@@ -47,6 +49,10 @@ pub struct Parts {
     pub pillars: Arc<Pillars>,
     /// Serves files.
     pub files: Arc<FileServer>,
+    /// What minions give to each other.
+    pub mine: Arc<Mine>,
+    /// Runners that minions may ask for.
+    pub peers: Arc<Peers>,
     /// The options a minion may see.
     pub options: Map,
     /// What is refused or dropped.

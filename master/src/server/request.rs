@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use fleet_common::call::CallError;
 use fleet_common::fault;
 use fleet_common::ids::Jid;
 use fleet_common::proto::request::{Reply, Request};
 use fleet_common::proto::ret::Return;
+use fleet_common::value::Value;
 
 use super::Parts;
 use crate::minions::Session;
@@ -73,7 +75,17 @@ async fn answer(parts: &Parts, session: &Session, request: Request) -> Reply {
             let wanted = Wanted { id: session.id.clone(), grains, saltenv, pillarenv, overrides };
             parts.pillars.compile(wanted).await
         }
+        Request::Mine(ask) => given(parts.mine.answer(&session.id, ask).await),
+        Request::Runner(ask) => given(parts.peers.run(&session.id, ask).await.map(|outcome| outcome.value)),
         other => error("invalid", format!("{} is not served here", other.name())),
+    }
+}
+
+fn given(answer: Result<Value, CallError>) -> Reply {
+    match answer {
+        Ok(value) => Reply::Data { value },
+        Err(refused @ CallError::Invocation(_)) => error("invalid", refused.to_string()),
+        Err(error) => failed(error.to_string()),
     }
 }
 
@@ -96,7 +108,7 @@ fn payload(parts: &Parts, session: &Session, jid: &Jid) -> Reply {
     }
 }
 
-fn event(session: &Session, tag: &str, data: &fleet_common::value::Value) -> Reply {
+fn event(session: &Session, tag: &str, data: &Value) -> Reply {
     if tag.starts_with("salt/") || tag.is_empty() || tag.len() > 256 {
         return error(
             "denied",

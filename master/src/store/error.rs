@@ -35,6 +35,16 @@ pub enum StoreError {
     /// A job with this id exists.
     #[error("the job {0} exists already")]
     Exists(Jid),
+    /// There is more than is kept.
+    #[error("{what} have {bytes} bytes; at most {most} are kept")]
+    TooLarge {
+        /// Of what.
+        what: &'static str,
+        /// How much it would be.
+        bytes: usize,
+        /// The bound.
+        most: usize,
+    },
     /// The writer ended; the master is shutting down.
     #[error("the store is closed")]
     Closed,

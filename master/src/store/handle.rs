@@ -13,6 +13,7 @@ use crate::health::Counter;
 
 use super::days::Days;
 use super::jobs::{self, JobRow, JobSummary, LedgerRow, Note, Recorded, Stored};
+use super::mine::{Change, MineRow};
 use super::minions::GrainsRow;
 use super::slot::Slot;
 use super::writer::{self, Answer, Shared, Write};
@@ -138,6 +139,21 @@ impl Store {
     /// Keeps a minion's grains.
     pub async fn put_grains(&self, id: MinionId, row: GrainsRow) -> Result<(), StoreError> {
         self.write(|answer| Write::Grains { id, row, answer }).await
+    }
+
+    /// Changes what a minion gives to others.
+    pub async fn change_mine(&self, id: MinionId, change: Change) -> Result<(), StoreError> {
+        self.write(|answer| Write::Mine { id, change, answer }).await
+    }
+
+    /// What these minions give to others, in the same order.
+    pub async fn mine(&self, ids: Vec<MinionId>) -> Result<Vec<(MinionId, MineRow)>, StoreError> {
+        let shared = self.shared.clone();
+        blocking(move || {
+            let minions = shared.minions()?;
+            ids.into_iter().map(|id| minions.mine(&id).map(|row| (id, row))).collect()
+        })
+        .await
     }
 
     /// Forgets what is known of a minion.

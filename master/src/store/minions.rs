@@ -9,6 +9,7 @@ use serde_bytes::ByteBuf;
 
 use super::StoreError;
 use super::days::Database;
+use super::mine::{Change, MineRow};
 use super::rows::Rows;
 
 /// The grains a minion sent last.
@@ -25,13 +26,15 @@ pub struct GrainsRow {
 pub(super) struct MinionTables {
     pub(super) database: Database,
     grains: Rows,
+    mine: Rows,
 }
 
 impl MinionTables {
     pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         let database = Database::open(dir, cache_bytes)?;
         let grains = Rows::open(&database.db, &database.path, "grains")?;
-        Ok(Self { database, grains })
+        let mine = Rows::open(&database.db, &database.path, "mine")?;
+        Ok(Self { database, grains, mine })
     }
 
     pub(super) fn put_grains(&self, id: &MinionId, row: &GrainsRow) -> Result<(), StoreError> {
@@ -39,7 +42,21 @@ impl MinionTables {
     }
 
     pub(super) fn forget(&self, id: &MinionId) -> Result<(), StoreError> {
-        self.grains.remove(&self.database.path, id.as_str().as_bytes())
+        self.grains.remove(&self.database.path, id.as_str().as_bytes())?;
+        self.mine.remove(&self.database.path, id.as_str().as_bytes())
+    }
+
+    /// What a minion gives to others.
+    pub(super) fn mine(&self, id: &MinionId) -> Result<MineRow, StoreError> {
+        let row = self.mine.get_message(&self.database.path, id.as_str().as_bytes())?;
+        Ok(row.unwrap_or_default())
+    }
+
+    /// Changes it.
+    pub(super) fn change_mine(&self, id: &MinionId, change: Change) -> Result<(), StoreError> {
+        let (key, path) = (id.as_str().as_bytes(), &self.database.path);
+        let row = change.apply(self.mine(id)?)?;
+        if row.is_empty() { self.mine.remove(path, key) } else { self.mine.put_message(path, key, &row) }
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = Result<(MinionId, GrainsRow), StoreError>> + '_ {

@@ -12,6 +12,7 @@ use crate::health::Counter;
 
 use super::days::Days;
 use super::jobs::{self, JobRow, JobTables, Note, Quota, Recorded};
+use super::mine::Change;
 use super::minions::{GrainsRow, MinionTables};
 use super::slot::Slot;
 use super::{StoreError, StoreOptions};
@@ -60,6 +61,11 @@ pub(super) enum Write {
     Grains {
         id: MinionId,
         row: GrainsRow,
+        answer: Answer<()>,
+    },
+    Mine {
+        id: MinionId,
+        change: Change,
         answer: Answer<()>,
     },
     Forget {
@@ -204,6 +210,10 @@ impl<'a> Commit<'a> {
             Write::Grains { id, row, answer } => {
                 self.minions.get_or_insert(false);
                 settle(self.shared.minions().and_then(|minions| minions.put_grains(&id, &row)), answer)
+            }
+            Write::Mine { id, change, answer } => {
+                self.minions.get_or_insert(false);
+                settle(self.shared.minions().and_then(|minions| minions.change_mine(&id, change)), answer)
             }
             Write::Forget { id, answer } => {
                 self.minions = Some(true);

@@ -15,13 +15,16 @@ pub mod grains;
 pub mod hashutil;
 pub mod hosts;
 pub mod http;
+pub mod mine;
 pub mod network;
 pub mod pillar;
 pub mod pip;
 pub mod pkg;
+pub mod publish;
 pub mod saltutil;
 pub mod service;
 pub mod state;
+pub mod supervisord;
 pub mod sys;
 pub mod sysctl;
 pub mod timezone;
@@ -44,13 +47,17 @@ pub const MODULES: &[&[&Module]] = &[
         &hashutil::MODULE,
         &hosts::MODULE,
         &http::MODULE,
+        &mine::MODULE,
         &network::MODULE,
         &pillar::MODULE,
         &pip::MODULE,
         &pkg::MODULE,
+        &publish::MODULE,
+        &publish::SALTUTIL,
         &saltutil::MODULE,
         &service::MODULE,
         &state::MODULE,
+        &supervisord::MODULE,
         &sys::MODULE,
         &sys::TEST,
         &sysctl::MODULE,

@@ -1,13 +1,14 @@
 //! `sys.*`: what functions there are, what they do and what they take.
 
 use fleet_common::args;
-use fleet_common::call::document::default_value;
+use fleet_common::call::document::{Described, argument_text, default_value};
 use fleet_common::call::{ArgRow, Arguments, CallResult, Function, Rest, Row};
 use fleet_common::target::glob;
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Look, Module};
 use crate::providers::{Provider, provider};
+use crate::states::STATES;
 
 /// The module.
 pub const MODULE: Module = Module {
@@ -44,6 +45,38 @@ pub const MODULE: Module = Module {
             "sys.list_modules 's*'",
             Names::ROWS,
             list_modules,
+        )
+        .quick(),
+        Function::reads(
+            "state_doc",
+            "Texts of state functions, of whole modules, or of all.",
+            "sys.state_doc file.managed",
+            Names::ROWS,
+            state_doc,
+        )
+        .quick(),
+        Function::reads(
+            "state_argspec",
+            "Arguments and defaults of state functions.",
+            "sys.state_argspec file.managed",
+            Names::ROWS,
+            state_argspec,
+        )
+        .quick(),
+        Function::reads(
+            "list_state_functions",
+            "Names of state functions: all, of modules, or matching a pattern.",
+            "sys.list_state_functions file",
+            Names::ROWS,
+            list_state_functions,
+        )
+        .quick(),
+        Function::reads(
+            "list_state_modules",
+            "Names of state modules: all, or matching a pattern.",
+            "sys.list_state_modules 's*'",
+            Names::ROWS,
+            list_state_modules,
         )
         .quick(),
         Function::reads(
@@ -121,31 +154,79 @@ fn name(row: &Row) -> String {
     format!("{}.{}", row.module, row.name)
 }
 
-/// True for a function that a name, a module's name or a pattern stands for; no names stand for all.
 fn wanted(row: &Row, names: &[String]) -> bool {
-    let full = name(row);
+    is_wanted(&name(row), row.module, names)
+}
+
+/// True for a function that a name, a module's name or a pattern stands for; no names stand for all.
+fn is_wanted(full: &str, module: &str, names: &[String]) -> bool {
     names.is_empty()
         || names.iter().any(|wanted| {
-            if glob::is_pattern(wanted) {
-                glob::matches(wanted, &full)
-            } else {
-                *wanted == full || *wanted == row.module
-            }
+            if glob::is_pattern(wanted) { glob::matches(wanted, full) } else { wanted == full || wanted == module }
         })
 }
 
 fn doc(look: &Look, arguments: Arguments) -> CallResult {
     let names = Names::bind("sys.doc", arguments)?.args;
     let text = |row: Row| {
-        let mut text = format!("{}\n\nCLI Example:\n\n    salt '*' {}\n", row.doc, row.example);
-        for argument in row.args {
-            let doc = argument.doc.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-            text.push_str(&format!("\n{}\n    {}\n", argument.name, doc.trim()));
-        }
-        (Value::from(name(&row)), Value::from(text))
+        let text = format!("{}\n\nCLI Example:\n\n    salt '*' {}\n", row.doc, row.example);
+        (Value::from(name(&row)), Value::from(text + &told(row.args)))
     };
     let texts: Map = look.functions().rows().filter(|row| wanted(row, &names)).map(text).collect();
     Ok(texts.into())
+}
+
+/// The arguments, each with its kind and default.
+fn told(rows: &[ArgRow]) -> String {
+    let text = |argument: &ArgRow| {
+        let Described { name, takes, doc } = argument_text(argument);
+        format!("\n{name} ({takes})\n    {doc}\n")
+    };
+    rows.iter().map(text).collect()
+}
+
+fn state_doc(_: &Look, arguments: Arguments) -> CallResult {
+    let names = Names::bind("sys.state_doc", arguments)?.args;
+    let mut texts = Map::new();
+    for module in STATES {
+        let of_module = |full: &str| is_wanted(full, module.name, &names);
+        for function in module.functions.iter().filter(|f| of_module(&format!("{}.{}", module.name, f.name))) {
+            // The module's own text comes before those of its functions, as in the reference.
+            texts.entry_or_insert_with(module.name, || Value::from(module.doc));
+            let text = format!("{}\n\nExample:\n\n    {}\n", function.doc, function.example);
+            texts.insert(format!("{}.{}", module.name, function.name), text + &told(function.args));
+        }
+    }
+    Ok(texts.into())
+}
+
+fn state_argspec(_: &Look, arguments: Arguments) -> CallResult {
+    let names = Names::bind("sys.state_argspec", arguments)?.args;
+    let all = state_names().filter(|(full, module, _)| is_wanted(full, module, &names));
+    Ok(all.map(|(full, _, args)| (Value::from(full), Value::Map(spec(args)))).collect::<Map>().into())
+}
+
+fn list_state_functions(_: &Look, arguments: Arguments) -> CallResult {
+    let names = Names::bind("sys.list_state_functions", arguments)?.args;
+    let mut listed: Vec<String> =
+        state_names().filter(|(full, module, _)| is_wanted(full, module, &names)).map(|(full, ..)| full).collect();
+    listed.sort_unstable();
+    Ok(Value::from(listed).into())
+}
+
+fn list_state_modules(_: &Look, arguments: Arguments) -> CallResult {
+    let names = Names::bind("sys.list_state_modules", arguments)?.args;
+    let fits = |module: &str| names.is_empty() || names.iter().any(|wanted| glob::matches(wanted, module));
+    let mut listed: Vec<&str> = STATES.iter().map(|module| module.name).filter(|name| fits(name)).collect();
+    listed.sort_unstable();
+    Ok(listed.into_iter().map(Value::from).collect::<Value>().into())
+}
+
+/// All state functions: full name, module, arguments.
+fn state_names() -> impl Iterator<Item = (String, &'static str, &'static [ArgRow])> {
+    STATES.iter().flat_map(|module| {
+        module.functions.iter().map(|f| (format!("{}.{}", module.name, f.name), module.name, f.args))
+    })
 }
 
 fn argspec(look: &Look, arguments: Arguments) -> CallResult {

@@ -21,6 +21,7 @@ pub mod pip;
 pub mod pkg;
 pub mod pkgrepo;
 pub mod service;
+pub mod supervisord;
 pub mod sysctl;
 pub mod test;
 pub mod timezone;
@@ -49,6 +50,7 @@ pub const STATES: &[&StateModule] = &[
     &pip::STATE,
     &pkg::STATE,
     &pkgrepo::STATE,
+    &supervisord::STATE,
     &sysctl::STATE,
     &service::STATE,
     &test::STATE,

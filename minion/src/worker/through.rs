@@ -133,6 +133,14 @@ impl<Q: Questions> Daemon for Through<Q> {
         }
     }
 
+    fn ask_master(&self, request: Request) -> Result<Reply, CallError> {
+        self.master(request)
+    }
+
+    fn has_master(&self) -> bool {
+        true
+    }
+
     fn chunk_done(&self, done: u32, total: u32, key: &str, result: &Value) {
         self.questions.chunk_done(done, total, key, result);
     }

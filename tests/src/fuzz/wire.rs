@@ -11,6 +11,7 @@ use fleet_common::crypto::session::RecordSealer;
 use fleet_common::ids::MinionId;
 use fleet_common::proto::decode::{Limits, decode, encode};
 use fleet_common::proto::job::{Job, Publication, Target as Meant, TargetKind};
+use fleet_common::proto::mine::{Mine, MineEntry, RunnerAsk};
 use fleet_common::proto::request::{Enrolment, Message, Push, Reply, Request, Role, Welcome};
 use fleet_common::proto::ret::Return;
 use fleet_common::transport::zmtp::{Command, Decoder, Greeting};
@@ -184,6 +185,17 @@ fn message_seeds() -> Vec<Vec<u8>> {
         },
         Message::Request { id: 4, body: Request::Stat { env, path } },
         Message::Request { id: 5, body: Request::Pillar { saltenv: None, pillarenv: None, overrides: grains } },
+        Message::Request {
+            id: 6,
+            body: Request::Mine(Mine::Send {
+                entries: [("a".to_owned(), MineEntry { data: Value::from(1), allowed: Some(job().target) })].into(),
+                clear: true,
+            }),
+        },
+        Message::Request {
+            id: 7,
+            body: Request::Runner(RunnerAsk { fun: "mine.get".to_owned(), arg: vec![Value::Null], kwarg: Map::new() }),
+        },
         Message::Reply { id: 5, body: Reply::Owed { jobs: vec![job()] } },
         Message::Push(Push::Probe {}),
     ];
