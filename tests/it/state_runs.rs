@@ -155,3 +155,44 @@ fn state_test_changes_nothing() {
     assert_eq!(results, [Some(Value::Null)]);
     assert!(!tree.root.join("f").exists());
 }
+
+#[test]
+fn a_mocked_run_calls_no_state() {
+    let tree = tree(
+        "R/f: {file.managed: [contents: hi]}\nb: {test.fail_without_changes: []}\nc: {test.nop: [onchanges: [test: b]]}\n",
+    );
+    let act = minion_with(&tree.root, &[]);
+    let answer = act.run("state.sls", Arguments::positional(["t"]).with("mock", true)).unwrap();
+    let comment = |id| chunk(&answer.value, id).get("comment").and_then(Value::as_str).unwrap().to_owned();
+    assert_eq!((answer.retcode, comment("b").as_str()), (0, "Not called, mocked"));
+    assert_eq!(comment("c"), "State was not run because none of the onchanges reqs changed");
+    assert!(!tree.root.join("f").exists());
+}
+
+#[test]
+fn arguments_of_runs_that_cannot_be_obeyed_are_refused_by_name() {
+    let tree = tree("R/f: {file.managed: [contents: hi]}\n");
+    let act = minion_with(&tree.root, &[]);
+    for (name, given, told) in [
+        ("localconfig", "/etc/other", "the argument 'localconfig' is not supported yet"),
+        ("pillar_enc", "gpg", "the argument 'pillar_enc' is not supported yet"),
+        ("sync_mods", "states,nosuch", "there is no kind of modules 'nosuch'"),
+        ("queue", "perhaps", "'queue' must be True, False or a number above 0"),
+    ] {
+        let refused = act.run("state.apply", Arguments::positional(["t"]).with(name, given)).unwrap_err().to_string();
+        assert!(refused.contains(told), "{refused}");
+        assert!(!tree.root.join("f").exists(), "{name}: the states ran");
+    }
+}
+
+#[test]
+fn a_text_that_does_not_render_is_refused_with_its_place() {
+    let tree = tree("a: {test.nop: []}\n");
+    let refused = call(&minion_with(&tree.root, &[]), "state.template_str", &["a:\n  {{ nope.x }}\n"]);
+    let lines = refused.value.as_list().unwrap();
+    assert_eq!(refused.retcode, 1);
+    assert!(lines[0].as_str().unwrap().starts_with(
+        "Rendering SLS '<template-str>' failed: Jinja variable 'nope' is undefined; line 2\n\n---\na:\n  {{ nope.x }}    <==="
+    ), "{lines:?}");
+    assert!(refused.diagnostics[0].to_string().starts_with("<template-str>:2:6: "), "{:?}", refused.diagnostics);
+}
