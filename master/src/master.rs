@@ -96,10 +96,10 @@ impl Master {
 
     /// As [`Master::bind`], over endpoints that are there already.
     pub async fn with(config: &Config, endpoints: Endpoints) -> Result<Self, MasterError> {
-        let clock = Clock::start();
         // The socket first: it tells whether another master runs.
         let drops = Arc::new(Drops::default());
         let socket = ApiSocket::bind(&config.api_socket(), drops.clone())?;
+        let clock = Clock::resume(&config.cachedir.join("clock"));
         let own = MasterKeys::load_or_create(&config.pki_dir, clock.wall());
         let own = own.map_err(|fault| MasterError::OwnKeys(Box::new(fault)))?;
         let own = Arc::new(own);

@@ -20,6 +20,7 @@ mod keys;
 mod limits;
 mod mine;
 mod network;
+mod pools;
 mod restart;
 mod rotation;
 mod runners;

@@ -341,11 +341,26 @@ impl Directory {
 
     /// Waits for the lock; it is free again when the file is dropped.
     pub(super) fn lock(&self) -> Result<File, KeyError> {
-        let path = self.root.join(".keys.lock");
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(io(&path))?;
+        let (path, file) = self.lock_file()?;
         flock(&file, FlockOperation::LockExclusive).map_err(|error| io(&path)(error.into()))?;
         Ok(file)
+    }
+
+    /// The lock, if it is free now.
+    pub(super) fn try_lock(&self) -> Result<Option<File>, KeyError> {
+        let (path, file) = self.lock_file()?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(io(&path)(error.into())),
+        }
+    }
+
+    fn lock_file(&self) -> Result<(PathBuf, File), KeyError> {
+        let path = self.root.join(".keys.lock");
+        let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = open.map_err(io(&path))?;
+        Ok((path, file))
     }
 }
 

@@ -193,8 +193,11 @@ impl Keys {
         if self.knows_waiting() {
             return Ok(());
         }
-        let _lock = self.directory.lock()?;
-        self.count_waiting()
+        // Whoever holds the lock may hold it for long: the next look will do.
+        match self.directory.try_lock()? {
+            Some(_lock) => self.count_waiting(),
+            None => Ok(()),
+        }
     }
 
     /// How many keys wait or were rejected without an operator: both are made by strangers.

@@ -271,6 +271,8 @@ impl Campaign {
     fn change_store(&mut self, fault: &Fault) {
         let (store, aside) = (self.store(), self.fleet.dir().join("backup"));
         if !matches!(fault, Fault::Backup) {
+            // A frozen one would be asked for ever.
+            self.heal(&Healing::Thaw("master".to_owned()));
             self.harvest();
         }
         self.fleet.kill("master");
