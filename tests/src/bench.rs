@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 use std::{fs, io};
 
 /// Seconds on both sides.
@@ -32,6 +33,24 @@ pub fn median(rounds: usize, run: impl FnMut() -> f64) -> f64 {
     let mut times: Vec<f64> = std::iter::repeat_with(run).take(rounds.max(1)).collect();
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
+}
+
+/// Processor time of this process so far: a busy machine changes little of it.
+pub fn processor() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Ticks of a second in what Linux tells programs of times.
+const TICKS: f64 = 100.0;
+
+/// Seconds of processor time of the children that this process has waited for, in steps of a hundredth.
+pub fn processor_of_children() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name, second of the fields, may hold anything up to the last bracket.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    let ticks: f64 = fields.skip(13).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    ticks / TICKS
 }
 
 /// The load of the machine, to be printed beside figures.

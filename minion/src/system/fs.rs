@@ -164,10 +164,15 @@ pub fn make_directory(path: &Path, mode: Option<u32>) -> std::io::Result<bool> {
 }
 
 /// The umask of this process, without changing it (from `/proc`, since asking the kernel sets it).
+///
+/// Read once: nothing here changes it, and the kernel takes longer to write that page than to make a small file.
 pub fn umask() -> u32 {
-    let status = read_line("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
-    mask.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).unwrap_or(0o022)
+    static MASK: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    *MASK.get_or_init(|| {
+        let status = read_line("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+        mask.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).unwrap_or(0o022)
+    })
 }
 
 #[cfg(test)]

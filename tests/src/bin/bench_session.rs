@@ -16,6 +16,7 @@ use fleet_common::proto::job::Publication;
 use fleet_common::proto::request::{KeyState, Reply, Request, Role, Welcome};
 use fleet_common::transport::link::{Closing, Inbox, LinkEnd, Queued};
 use fleet_common::transport::{Link, Peer};
+use fleet_tests::bench::processor;
 use tokio::sync::{mpsc, watch};
 
 const OUTBOX: usize = 1024 * 1024;
@@ -113,17 +114,17 @@ impl World {
 }
 
 async fn handshakes(world: &World, count: u32) -> Result<f64, ChannelError> {
-    let start = spent();
+    let start = processor();
     for _ in 0..count {
         world.session().await?;
     }
-    Ok(rate(count, spent() - start))
+    Ok(rate(count, processor() - start))
 }
 
 async fn large_answers(world: &World, count: u32) -> Result<f64, ChannelError> {
     let (client, sender, receiver) = world.session().await?;
     tokio::spawn(serve(sender, receiver));
-    let start = spent();
+    let start = processor();
     let callers: Vec<_> = (0..4)
         .map(|_| {
             let client = client.clone();
@@ -145,28 +146,28 @@ async fn large_answers(world: &World, count: u32) -> Result<f64, ChannelError> {
     for caller in callers {
         caller.await.expect("no caller panics")?;
     }
-    Ok(rate(count, spent() - start))
+    Ok(rate(count, processor() - start))
 }
 
 async fn small_calls(world: &World, count: u32) -> Result<f64, ChannelError> {
     let (client, sender, receiver) = world.session().await?;
     tokio::spawn(serve(sender, receiver));
-    let start = spent();
+    let start = processor();
     for _ in 0..count {
         client.call(Request::Options {}).await?;
     }
-    Ok(rate(count, spent() - start))
+    Ok(rate(count, processor() - start))
 }
 
 fn publications(world: &World, count: u32) -> Result<f64, ChannelError> {
     let mut sealer = Sealer::new(&world.keys, 1);
     let mut opener = Opener::new(world.keys.publication(), sealer.keys());
-    let start = spent();
+    let start = processor();
     for _ in 0..count {
         let frame = sealer.seal(&Publication::Beat { now: 0 })?;
         opener.open(&frame).expect("the master's own frame opens");
     }
-    Ok(rate(count, spent() - start))
+    Ok(rate(count, processor() - start))
 }
 
 async fn serve(sender: ServerSender, mut receiver: ServerReceiver) {
@@ -185,12 +186,6 @@ async fn serve(sender: ServerSender, mut receiver: ServerReceiver) {
 
 fn rate(count: u32, time: Duration) -> f64 {
     f64::from(count) / time.as_secs_f64()
-}
-
-/// Processor time of this process.
-fn spent() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Two ends of one connection in memory.

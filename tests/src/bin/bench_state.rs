@@ -1,16 +1,15 @@
 //! What a tree of states costs: compiling it and walking its chunks, their memory, and the whole command on a machine.
 //!
 //! `cargo build --release -p fleet-tests -p fleet-minion --bins`, then `target/release/bench_state [--reference BIN]`:
-//! milliseconds for 1,000 and 10,000 chunks of several shapes with a runner that answers at once, the peak memory of
-//! 10,000, 20,000 and 40,000, and `saltcall --local state.apply` of whole trees; `--reference` names the directory of
-//! the reference's programs: its `salt-call` then applies the same trees in the same run.
+//! milliseconds of processor time for 1,000 and 10,000 chunks of several shapes with a runner that answers at once, the
+//! peak memory of 10,000, 20,000 and 40,000, and `saltcall --local state.apply` of whole trees; `--reference` names the
+//! directory of the reference's programs: its `salt-call` then applies the same trees in the same run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
-use std::time::Instant;
 
 use clap::Parser;
 use fleet_common::call::{Arguments, Call, CallError, CallResult, Facts};
@@ -156,28 +155,35 @@ fn commands(options: &Options) -> Result<(), String> {
         }
         mixed_states(&caller.dir.join("srv"), &caller.dir.join("out"), 1_000).map_err(|error| error.to_string())?;
     }
-    let rounds = options.rounds;
-    let both = |run: &dyn Fn(&Caller) -> f64| Figure {
-        ours: median(rounds, || run(&ours)),
-        theirs: theirs.as_ref().map(|theirs| median(rounds.min(3), || run(theirs))),
+    let rounds = options.rounds.max(1);
+    let print = |what: &str, budget: &str, few: bool, run: &dyn Fn(&Caller) -> f64| {
+        let ours = cost(rounds, || run(&ours));
+        let theirs = theirs.as_ref().filter(|_| few).map(|theirs| cost(rounds.min(3), || run(theirs)));
+        Figure { ours: ours.0, theirs: theirs.map(|theirs| theirs.0) }.print(what, budget);
+        Figure { ours: ours.1, theirs: theirs.map(|theirs| theirs.1) }.print("    processor time", "");
     };
-    let alone = |run: &dyn Fn(&Caller) -> f64| Figure { ours: median(rounds, || run(&ours)), theirs: None };
-    both(&|caller| caller.call(&["test.ping"])).print("test.ping, the command alone", "");
+    print("test.ping, the command alone", "", true, &|caller| caller.call(&["test.ping"]));
     let apply = |tree: &'static str| move |caller: &Caller| caller.call(&["state.apply", tree]);
-    both(&apply("chain-1000")).print("1,000 test.nop in a chain", "<= 30 ms");
-    both(&apply("first-1000")).print("1,000 all requiring one", "");
-    both(&apply("ten-1000")).print("1,000 requiring the ten before", "<= 40 ms");
+    print("1,000 test.nop in a chain", "<= 30 ms", true, &apply("chain-1000"));
+    print("1,000 all requiring one", "", true, &apply("first-1000"));
+    print("1,000 requiring the ten before", "<= 40 ms", true, &apply("ten-1000"));
     // Not asked of the reference, whose time grows faster than the number of chunks.
-    alone(&apply("chain-10000")).print("10,000 test.nop in a chain", "<= 300 ms");
-    alone(&apply("first-10000")).print("10,000 all requiring one", "<= 300 ms");
-    both(&|caller| {
+    print("10,000 test.nop in a chain", "<= 300 ms", false, &apply("chain-10000"));
+    print("10,000 all requiring one", "<= 300 ms", false, &apply("first-10000"));
+    print("1,000 mixed, nothing there", "<= 200 ms", true, &|caller| {
         forget(&caller.dir.join("out"));
         caller.call(&["state.apply", "k"])
-    })
-    .print("1,000 mixed, nothing there", "<= 200 ms");
-    both(&apply("k")).print("1,000 mixed, nothing to change", "<= 50 ms");
-    both(&|caller| caller.call(&["state.apply", "k", "test=True"])).print("1,000 mixed, dry run", "");
+    });
+    print("1,000 mixed, nothing to change", "<= 50 ms", true, &apply("k"));
+    print("1,000 mixed, dry run", "", true, &|caller| caller.call(&["state.apply", "k", "test=True"]));
     Ok(())
+}
+
+/// The median of so many commands by the clock on the wall, and the mean of their processor time.
+fn cost(rounds: usize, run: impl FnMut() -> f64) -> (f64, f64) {
+    let before = bench::processor_of_children();
+    let wall = median(rounds, run);
+    (wall, (bench::processor_of_children() - before) / rounds as f64)
 }
 
 /// Removes a directory that may not be there.
@@ -185,7 +191,7 @@ fn forget(dir: &Path) {
     drop(std::fs::remove_dir_all(dir));
 }
 
-/// Seconds for compiling and for running, best of the rounds.
+/// Seconds of processor time for compiling and for running, best of the rounds.
 fn measure(shape: &Shape, count: usize, rounds: usize) -> Result<(f64, f64), String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     std::fs::write(dir.path().join("t.sls"), text(shape, count)).map_err(|error| error.to_string())?;
@@ -194,12 +200,12 @@ fn measure(shape: &Shape, count: usize, rounds: usize) -> Result<(f64, f64), Str
     for _ in 0..rounds.max(1) {
         // A fresh renderer: nothing is compiled or cached yet, as in a minion's first run.
         let renderer = Renderer::new(Limits::default());
-        let start = Instant::now();
+        let start = bench::processor();
         let chunks = compile(&renderer, &files)?;
-        compiling = compiling.min(start.elapsed().as_secs_f64());
-        let start = Instant::now();
+        let compiled = bench::processor();
+        compiling = compiling.min((compiled - start).as_secs_f64());
         let report = run(&AtOnce, &chunks, &RunOptions::default());
-        running = running.min(start.elapsed().as_secs_f64());
+        running = running.min((bench::processor() - compiled).as_secs_f64());
         if report.results.len() != count || report.retcode() != 0 {
             return Err(format!("{} of {count} chunks ran, status {}", report.results.len(), report.retcode()));
         }

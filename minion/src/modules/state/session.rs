@@ -89,9 +89,6 @@ pub fn run_states(
         Ok(outcome) => outcome,
         Err(error) => refused([format!("The master's settings of the state tree are not known: {error}")], 1),
     };
-    if lock.is_some() && outcome.retcode != 1 {
-        sync_files(act);
-    }
     drop(lock);
     Ok(outcome)
 }
@@ -141,6 +138,10 @@ pub fn run_chunks(act: &Act, wish: &Wish, chunks: &[Chunk]) -> Outcome {
     } else {
         run(&MinionRunner::new(act, chunks, wish.pillar(act)), chunks, &options)
     };
+    // Where nothing changed there is nothing to wait for: a sync takes along what all others wrote.
+    if !options.test && report.results.iter().any(|result| !result.outcome.changes.is_empty()) {
+        sync_files(act);
+    }
     // Chunks that were refused or skipped are told with a time, too: outputs and tools expect one on every chunk.
     for result in report.results.iter_mut().filter(|result| !result.outcome.extra.contains("duration")) {
         result.outcome.extra.insert("start_time", jiff::Zoned::now().strftime("%H:%M:%S.%6f").to_string());
