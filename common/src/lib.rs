@@ -26,6 +26,7 @@ pub mod rules;
 pub mod secret;
 pub mod state;
 pub mod target;
+pub mod terminal;
 pub mod transport;
 pub mod value;
 pub mod yaml;

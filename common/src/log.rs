@@ -3,16 +3,17 @@
 //! Secrets cannot get here: `Secret` has no printed form.
 
 use std::fs::OpenOptions;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::diag::Diagnostic;
+use crate::terminal::harmless;
 
 /// Where a program's log goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,13 +63,14 @@ pub fn start(options: &LogOptions) -> Result<(), Diagnostic> {
         return Ok(());
     }
     let (writer, terminal) = match &options.file {
-        None => (BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
+        None => (BoxMakeWriter::new(|| Lines(std::io::stderr())), std::io::stderr().is_terminal()),
         Some(path) => {
             let file = OpenOptions::new().create(true).append(true).mode(0o640).open(path);
             let file = file.map_err(|error| {
                 Diagnostic::config(format!("the log file {} cannot be opened: {error}", path.display()))
             })?;
-            (BoxMakeWriter::new(Mutex::new(file)), false)
+            let file = Arc::new(file);
+            (BoxMakeWriter::new(move || Lines(file.clone())), false)
         }
     };
     let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -80,9 +82,34 @@ pub fn start(options: &LogOptions) -> Result<(), Diagnostic> {
     Ok(())
 }
 
+/// Writes events, each in one piece. What peers say may be part of one: it steers no terminal, and a line of it cannot be
+/// taken for an event of its own, because it is indented.
+struct Lines<W>(W);
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let text = harmless(&text);
+        let (body, end) = text.strip_suffix('\n').map_or((&*text, ""), |body| (body, "\n"));
+        self.0.write_all((body.replace('\n', "\n    ") + end).as_bytes()).map(|()| event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_writes_an_event_of_his_own_into_the_log() {
+        let mut lines = Lines(Vec::new());
+        lines.write_all(b"WARN pillar: said a\n2026-01-01 INFO forged\x1b[2J\n").unwrap();
+        lines.write_all(b"INFO next\n").unwrap();
+        assert_eq!(lines.0, b"WARN pillar: said a\n    2026-01-01 INFO forged?[2J\nINFO next\n");
+    }
 
     #[test]
     fn level_names_are_the_references() {

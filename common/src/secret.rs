@@ -2,7 +2,16 @@
 
 use std::fmt;
 
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
 use zeroize::Zeroize;
+
+/// Keeps what this process has in memory out of core dumps, and from other processes of its account (`/proc/PID/mem`,
+/// `/proc/PID/environ`, debuggers). Programs that it starts are not concerned.
+pub fn close_memory() {
+    // A kernel that does not know it has nothing that could be closed.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
 
 /// Holds a secret. It is read only through [`Secret::expose`], so every use can be found by that word.
 ///

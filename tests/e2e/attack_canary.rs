@@ -1,16 +1,14 @@
 //! One secret goes every way that secrets go; afterwards every place where it could have stayed is searched.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fleet_tests::harness::Fleet;
-use fleet_tests::harness::account::open_to_all;
-
-use super::one;
+use fleet_tests::harness::account::{as_nobody, give_to_nobody, may_change_account, open_commands, open_to_all};
+use fleet_tests::harness::{Finished, Fleet, FleetOptions};
 
 const CANARY: &str = "canary-5d1e07b9";
 
@@ -40,7 +38,13 @@ fn watch_processes(stop: Arc<AtomicBool>, expected: &'static [&'static str]) -> 
                 let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
                 let line = String::from_utf8_lossy(&line).replace('\0', " ");
                 if line.contains(CANARY) && !expected.iter().any(|word| line.contains(word)) {
-                    seen.push(line);
+                    seen.push(line.clone());
+                }
+                // A command gets its secrets in its environment: that is what it is for. Our own programs do not.
+                if ["saltmaster", "saltminion", "saltcall"].iter().any(|own| line.contains(own))
+                    && holds(&entry.path().join("environ"))
+                {
+                    seen.push(format!("environment of {line}"));
                 }
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -63,14 +67,61 @@ fn lay_out(fleet: &Fleet) {
     };
     let run = "told:\n  cmd.run:\n    - name: test -n \"$SECRET\" && cat >/dev/null && sleep 1 && exit 3\n    - hide_output: \
                True\n    - stdin: {{ pillar['password'] }}\n    - env:\n      - SECRET: {{ pillar['password'] }}\n";
-    let text = [managed("good", "secret.j2"), managed("bad", "broken.j2"), run.to_owned()].concat();
+    // Shown on purpose: the diff is the operator's, and stays between him and the store. The former file is kept.
+    let diff = format!(
+        "shown:\n  file.managed:\n    - name: {dir}/shown\n    - mode: '0600'\n    - backup: minion\n    - contents: \
+         {CANARY}-diff {{{{ pillar['password'] }}}}\n"
+    );
+    fs::write(fleet.dir().join("shown"), format!("{CANARY}-former\n")).unwrap();
+    fs::set_permissions(fleet.dir().join("shown"), fs::Permissions::from_mode(0o600)).unwrap();
+    let text = [managed("good", "secret.j2"), managed("bad", "broken.j2"), run.to_owned(), diff].concat();
     fs::write(srv.join("salt/all.sls"), text).unwrap();
     fs::write(srv.join("salt/torn.sls"), "a: {{ pillar['password'] }}: b\n").unwrap();
 }
 
+/// A run without the diff that was asked for, and the diff.
+fn split(mut run: Finished) -> (String, Finished) {
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    let is_diff = |line: &&str| line.trim_start().starts_with(['+', '-']);
+    let (diff, rest): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(is_diff);
+    let diff = diff.iter().map(|line| line.trim_start()).collect::<Vec<_>>().join("\n");
+    run.stdout = rest.join("\n");
+    (diff, run)
+}
+
+/// Who may run a function of these minions has no right to what others asked of them.
+fn others_learn_nothing(fleet: &Fleet, listed: &serde_json::Value) {
+    if !may_change_account("a_secret_stays_where_it_was_sent (of other accounts)") {
+        return;
+    }
+    let bin = open_commands(fleet);
+    let config = fleet.master_config_dir();
+    let ask = |program: &str, args: &[&str]| {
+        as_nobody(&bin.join(program), &[&["-c", config.to_str().unwrap()], args].concat())
+    };
+    assert_eq!(ask("saltctl", &["web1", "test.ping"]).status, 0, "it may do something");
+    for jid in listed.as_object().unwrap().keys() {
+        for (program, args) in [
+            ("saltrun", &["jobs.lookup_jid", jid][..]),
+            ("saltrun", &["jobs.print_job", jid]),
+            ("saltrun", &["jobs.list_jobs"]),
+            ("saltctl", &["--job", jid]),
+            ("saltctl", &["--job", jid, "--follow"]),
+        ] {
+            let refused = ask(program, args);
+            assert!(refused.status != 0 && !format!("{refused:?}").contains(CANARY), "{program} {args:?}: {refused:?}");
+        }
+    }
+}
+
 #[test]
 fn a_secret_stays_where_it_was_sent() {
-    let fleet = one();
+    let rules = "publisher_acl:\n  nobody:\n    - test.ping\n".to_owned();
+    let mut fleet = Fleet::new(&FleetOptions { master_config: rules, ..FleetOptions::default() });
+    fleet.start_master();
+    fleet.start_minion("web1", "");
+    fleet.accept(&["web1"]);
+    fleet.wait_for(&["web1"]);
     lay_out(&fleet);
     let stop = Arc::new(AtomicBool::new(false));
     // The operator's own command line is his to keep: `pillar=` can come from a file or standard input.
@@ -78,6 +129,8 @@ fn a_secret_stays_where_it_was_sent() {
     let given = format!("pillar={{given: {CANARY}-given}}");
     let applied = fleet.ctl(&["web1", "state.apply", "all", &given, "-t", "20"]);
     assert_ne!(applied.status, 0, "{applied:?}");
+    let (diff, applied) = split(applied);
+    assert!(diff.contains(&format!("+{CANARY}-diff {CANARY}-pillar")), "it is not shown to who asked: {diff}");
     assert!(holds(&fleet.dir().join("good")), "{applied:?}");
     let torn = fleet.ctl(&["web1", "state.apply", "torn", "-t", "20"]);
     assert_ne!(torn.status, 0, "{torn:?}");
@@ -99,8 +152,13 @@ fn a_secret_stays_where_it_was_sent() {
     assert!(audit.contains("password=***") && !audit.contains(CANARY), "{audit}");
     let listed = fleet.run(&["jobs.list_jobs", "--out", "json"]);
     assert!(listed.status == 0 && !listed.stdout.contains(&format!("{CANARY}-given")), "{listed:?}");
+    others_learn_nothing(&fleet, &listed.json());
     open_to_all(fleet.dir());
     let mut found = Vec::new();
+    let kept = fleet.minion_root("web1").join("var/cache/salt/minion/file_backup");
+    search(&kept, false, &mut found);
+    assert_eq!(found.len(), 1, "the former file is kept once: {found:?}");
+    assert_eq!(fs::metadata(&found[0].0).unwrap().mode() & 0o777, 0o600);
     for root in [fleet.dir().join("master"), fleet.minion_root("web1"), fleet.dir().join("good")] {
         search(&root, true, &mut found);
     }
@@ -110,4 +168,29 @@ fn a_secret_stays_where_it_was_sent() {
         let ours = entry.file_name().to_string_lossy().starts_with("fleet-script-");
         assert!(!ours || !holds(&entry.path()), "{}", entry.path().display());
     }
+}
+
+/// What the daemons have in memory is in no core dump, and closed to other processes of their own account.
+#[test]
+fn the_memory_of_the_daemons_is_closed() {
+    if !may_change_account("the_memory_of_the_daemons_is_closed") {
+        return;
+    }
+    let mut fleet = Fleet::new(&FleetOptions::default());
+    let programs = open_commands(&fleet);
+    fs::create_dir_all(fleet.dir().join("master")).unwrap();
+    give_to_nobody(&fleet.dir().join("master"));
+    fleet.master_as_nobody(programs);
+    fleet.start_master();
+    // The kernel gives these files to root when nothing may be dumped; else they are the account's.
+    let of = |pid: u32| fs::metadata(format!("/proc/{pid}/environ")).unwrap().uid();
+    assert_eq!(of(fleet.pid("master")), 0);
+    let mut open = std::process::Command::new("setpriv")
+        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "sleep", "20"])
+        .spawn()
+        .unwrap();
+    let told = fleet_tests::harness::wait_until(Duration::from_secs(5), || (of(open.id()) == 65534).then_some(()));
+    open.kill().unwrap();
+    open.wait().unwrap();
+    assert!(told.is_some(), "such a file tells nothing here");
 }

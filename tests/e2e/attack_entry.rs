@@ -86,6 +86,8 @@ fn a_captured_session_is_nothing_to_the_master_when_it_comes_again() {
         assert!(answer.len() < 4096, "{} bytes of answer", answer.len());
     }
     assert_eq!(opened(), before, "{}", fleet.tail("master"));
+    let counted = fleet.run(&["manage.health", "--out", "json"]).json();
+    assert!(counted["refused"]["handshakes"].as_u64().unwrap() > 0, "{counted}");
     assert_eq!(fleet.ctl(&["web1", "test.ping"]).status, 0);
     let jobs = fleet.run(&["jobs.list_jobs", "--out", "json"]).json();
     let echoes = jobs.as_object().unwrap().values().filter(|job| job["Function"] == json!("test.echo")).count();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use fleet_tests::harness::{Fleet, FleetOptions};
+use fleet_tests::harness::{Fleet, FleetOptions, on_terminal, skip};
 use serde_json::{Value, json};
 
 fn fleet(states: &[(&str, &str)], pillar: &[(&str, &str)]) -> Fleet {
@@ -144,14 +144,7 @@ fn a_terminal_shows_how_far_a_run_is_and_nothing_else_does() {
     )];
     let fleet = fleet(tree, &[]);
     let command = fleet.ctl_command(&["web1", "state.apply", "slow"]);
-    let words: Vec<String> = std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(|word| format!("'{}'", word.to_str().unwrap()))
-        .collect();
-    // `script` gives the command a terminal.
-    let shown = std::process::Command::new("script").args(["-qec", &words.join(" "), "/dev/null"]).output();
-    let Ok(shown) = shown else { return fleet_tests::harness::skip(name, "the program 'script' is not there") };
-    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let Some(shown) = on_terminal(&command) else { return skip(name, "the program 'script' is not there") };
     assert!(shown.contains("\r\u{1b}[Kweb1: 1 of 4 (failed: "), "{shown:?}");
     assert!(shown.contains("\r\u{1b}[Kweb1: 4 of 4 (failed: "), "{shown:?}");
     // The line is taken away before the answer is written.

@@ -7,6 +7,7 @@ mod attack_entry;
 mod attack_master;
 mod attack_minion;
 mod attack_operator;
+mod attack_output;
 mod attack_rights;
 mod campaign;
 mod disk;

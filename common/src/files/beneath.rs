@@ -32,7 +32,7 @@ impl Homes<'_> {
     /// Opens a clean relative path below one root. A link that leaves the root is followed if all are, or if it ends
     /// below another root.
     pub fn open(&self, root: &Path, handle: &File, path: &str) -> io::Result<File> {
-        match openat2(handle, Path::new(path), ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS) {
+        match openat2(handle, Path::new(path), READ, ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS) {
             Err(Errno::XDEV | Errno::NOSYS | Errno::PERM) if self.follow => self.open_anywhere(handle, path),
             Err(Errno::XDEV | Errno::NOSYS | Errno::PERM) => self.open_real(root, path),
             opened => self.unless_kept(opened?),
@@ -41,7 +41,7 @@ impl Homes<'_> {
 
     /// Follows a link out of the roots.
     fn open_anywhere(&self, handle: &File, path: &str) -> io::Result<File> {
-        let file = openat2(handle, Path::new(path), ResolveFlags::NO_MAGICLINKS)?;
+        let file = openat2(handle, Path::new(path), READ, ResolveFlags::NO_MAGICLINKS)?;
         let real = place(&file)?;
         if NEVER.iter().any(|never| real.starts_with(never)) && !self.is_in_root(&real, Path::new("/")) {
             return Err(not_served("the link leads to the kernel's files"));
@@ -69,13 +69,23 @@ impl Homes<'_> {
         roots.into_iter().any(|root| real.starts_with(&root) && root.starts_with(around))
     }
 
+    /// What is written in a link itself; `None` for what is none.
+    pub fn link(&self, root: &Path, path: &str) -> Option<String> {
+        let inside = if self.follow { ResolveFlags::empty() } else { ResolveFlags::BENEATH };
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let found = openat2(&File::open(root).ok()?, Path::new(path), flags, inside | ResolveFlags::NO_MAGICLINKS);
+        // Of a handle on the link itself: nobody can put another in its place meanwhile.
+        rustix::fs::readlinkat(found.ok()?, "", Vec::new()).ok()?.into_string().ok()
+    }
+
     fn open_real(&self, root: &Path, path: &str) -> io::Result<File> {
         let real = fs::canonicalize(root.join(path))?;
         for root in self.roots {
             let Ok(home) = fs::canonicalize(root) else { continue };
             let Ok(inside) = real.strip_prefix(&home) else { continue };
             // The real path has no links; should one appear in the meantime, it is refused.
-            let file = match openat2(&File::open(&home)?, inside, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS) {
+            let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+            let file = match openat2(&File::open(&home)?, inside, READ, resolve) {
                 Err(Errno::NOSYS | Errno::PERM) => {
                     File::from(rustix::fs::open(&real, READ | OFlags::NOFOLLOW, Mode::empty())?)
                 }
@@ -96,14 +106,14 @@ fn not_served(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, format!("not served: {why}"))
 }
 
-fn openat2(handle: &File, path: &Path, resolve: ResolveFlags) -> Result<File, Errno> {
+fn openat2(handle: &File, path: &Path, flags: OFlags, resolve: ResolveFlags) -> Result<File, Errno> {
     // EAGAIN: something was renamed meanwhile and the kernel could not tell whether the path stayed inside.
     for _ in 0..16 {
-        match rustix::fs::openat2(handle, path, READ, Mode::empty(), resolve) {
+        match rustix::fs::openat2(handle, path, flags, Mode::empty(), resolve) {
             Err(Errno::AGAIN) => {}
             // A kernel without the call: the path is clean, which is all that following needs.
             Err(Errno::NOSYS | Errno::PERM) if !resolve.contains(ResolveFlags::BENEATH) => {
-                return rustix::fs::openat(handle, path, READ, Mode::empty()).map(File::from);
+                return rustix::fs::openat(handle, path, flags, Mode::empty()).map(File::from);
             }
             opened => return opened.map(File::from),
         }

@@ -1,7 +1,7 @@
 //! `file_roots` and `pillar_roots` on disk: per environment a list of directories, the first that has a file wins.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -103,8 +103,7 @@ impl FileSource for Roots {
 
     fn stat(&self, environment: &str, path: &str) -> Result<Option<FileStat>, FileError> {
         let Some((root, _, stat)) = self.first(environment, path)? else { return Ok(None) };
-        let link = fs::read_link(root.join(path)).ok().and_then(|target| target.into_os_string().into_string().ok());
-        Ok(Some(FileStat { link, ..stat }))
+        Ok(Some(FileStat { link: self.homes(&[]).link(&root, clean(path)?), ..stat }))
     }
 
     fn read(&self, environment: &str, path: &str) -> Result<Option<Arc<[u8]>>, FileError> {
@@ -148,7 +147,9 @@ fn substitute(root: &Path, environment: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
 
@@ -298,5 +299,58 @@ mod tests {
         assert_eq!(&*roots.read("qa", "x").unwrap().unwrap(), b"qa");
         assert!(matches!(roots.read("..", "x"), Err(FileError::Environment(_))));
         assert!(roots.environments().unwrap().is_empty());
+    }
+
+    /// Somebody swaps a directory of the tree for a link as fast as he can, while files are asked for.
+    #[test]
+    fn a_directory_that_becomes_a_link_meanwhile_leads_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in [("tree/d/file", "inside"), ("closed/file", "SECRET"), ("closed/deep/file", "SECRET")] {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        symlink("deep/file", dir.path().join("closed/link")).unwrap();
+        symlink("file", dir.path().join("tree/d/link")).unwrap();
+        symlink(dir.path().join("closed"), dir.path().join("tree/other")).unwrap();
+        let (tree, closed) = (dir.path().join("tree"), dir.path().join("closed"));
+        let roots = || Roots::new(BTreeMap::from([("base".to_owned(), vec![tree.clone()])]));
+        let kept = Served { follow: true, ..Served::default() }.keeping(vec![closed.clone()]);
+        let served = [roots().serving(Served { follow: false, ..Served::default() }), roots().serving(kept)];
+        let stop = AtomicBool::new(false);
+        let swap = || {
+            let flags = rustix::fs::RenameFlags::EXCHANGE;
+            let (one, other) = (tree.join("d"), tree.join("other"));
+            let mut swaps = 0_u64;
+            while !stop.load(Ordering::Relaxed) {
+                rustix::fs::renameat_with(rustix::fs::CWD, &one, rustix::fs::CWD, &other, flags).unwrap();
+                swaps += 1;
+            }
+            swaps
+        };
+        std::thread::scope(|scope| {
+            let swapper = scope.spawn(swap);
+            let mut seen = [0_u32; 2];
+            for round in 0..4000 {
+                for (roots, seen) in served.iter().zip(&mut seen) {
+                    if let Ok(Some(content)) = roots.read("base", "d/file") {
+                        assert_eq!(&*content, b"inside", "round {round}");
+                        *seen += 1;
+                    }
+                    assert_eq!(roots.read("base", "d/deep/file").ok().flatten(), None);
+                }
+                // What stands in a link outside is not told either.
+                if let Ok(Some(stat)) = served[0].stat("base", "d/link") {
+                    assert_ne!(stat.link.as_deref(), Some("deep/file"));
+                }
+                if round % 100 == 0 {
+                    for roots in &served {
+                        assert!(!roots.list("base", "").unwrap_or_default().iter().any(|path| path.contains("deep")));
+                    }
+                }
+            }
+            stop.store(true, Ordering::Relaxed);
+            assert!(swapper.join().unwrap() > 100 && seen.iter().all(|seen| *seen > 0), "{seen:?}");
+        });
     }
 }

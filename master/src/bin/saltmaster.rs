@@ -5,6 +5,7 @@ use fleet_common::exit::Exit;
 use fleet_master::cli::saltmaster::{Options, run};
 
 fn main() -> std::process::ExitCode {
+    fleet_common::secret::close_memory();
     match Options::try_parse() {
         Ok(options) => run(&options).into(),
         Err(error) => {

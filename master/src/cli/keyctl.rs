@@ -9,6 +9,7 @@ use fleet_common::diag::Diagnostic;
 use fleet_common::exit::Exit;
 use fleet_common::proto::api::{KeyAction, KeyChange, KeyList, NewToken, OwnKey, Replaced, Token};
 use fleet_common::target::glob;
+use fleet_common::terminal;
 use fleet_common::value::Map;
 
 use super::key_backend;
@@ -132,8 +133,8 @@ pub struct Terminal<'a> {
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> Exit {
     let terminal = &mut Terminal {
         input: &mut std::io::stdin().lock(),
-        output: &mut std::io::stdout().lock(),
-        errors: &mut std::io::stderr().lock(),
+        output: &mut terminal::out(),
+        errors: &mut terminal::err(),
         is_terminal: wants_color(),
     };
     execute(argv, terminal)

@@ -12,6 +12,7 @@ use fleet_common::ids::Jid;
 use fleet_common::output::{self, OutputOptions};
 use fleet_common::proto::api::{JobEvent, NewJob, NewPreview, Standing};
 use fleet_common::proto::ret::Return;
+use fleet_common::terminal;
 use fleet_common::value::{Map, Value};
 
 use super::failure::Failure;
@@ -104,7 +105,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => Err(Failure::Diagnostic(Diagnostic::new(Kind::Internal, error.to_string()))),
     };
     done.unwrap_or_else(|failure| {
-        eprintln!("saltctl: {failure}");
+        let _ = writeln!(terminal::err(), "saltctl: {failure}");
         failure.exit()
     })
 }
@@ -162,7 +163,7 @@ async fn show_preview(options: &Options, config: &Config) -> Result<u8, Failure>
         }
     }
     for note in preview::notes(&answer) {
-        eprintln!("{note}");
+        let _ = writeln!(terminal::err(), "{note}");
     }
     Ok(preview::exit(&answer) as u8)
 }
@@ -229,8 +230,10 @@ impl<'a> Screen<'a> {
 
     /// Takes an event; gives the exit status when there is nothing to wait for any more.
     fn take(&mut self, event: JobEvent) -> Result<Option<u8>, Failure> {
-        let errors = &mut std::io::stderr();
+        let errors = &mut terminal::err();
         if let Some(live) = &mut self.live {
+            // It draws: only what it is given is harmless.
+            let errors = &mut std::io::stderr();
             match event {
                 JobEvent::Progress { id, progress } => {
                     live.progress(errors, id, progress);
@@ -294,7 +297,7 @@ impl<'a> Screen<'a> {
 
     fn returned(&mut self, ret: Return) -> Result<(), Failure> {
         for diagnostic in &ret.diagnostics {
-            eprintln!("{}: {diagnostic}", ret.id);
+            let _ = writeln!(terminal::err(), "{}: {diagnostic}", ret.id);
         }
         if self.options.at_once {
             self.out = self.out.take().or(ret.out);
@@ -346,7 +349,7 @@ impl<'a> Screen<'a> {
     }
 
     fn print(&mut self, text: &str) -> Result<(), Failure> {
-        Ok(self.options.printing.print(&mut std::io::stdout().lock(), &format!("{text}\n"))?)
+        Ok(self.options.printing.print(&mut terminal::out(), &format!("{text}\n"))?)
     }
 
     fn interrupted(&mut self) {

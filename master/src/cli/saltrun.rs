@@ -11,6 +11,7 @@ use fleet_common::diag::{Diagnostic, Kind};
 use fleet_common::exit::Exit;
 use fleet_common::output;
 use fleet_common::proto::api::{RunnerCall, RunnerReturn};
+use fleet_common::terminal;
 use fleet_common::value::Value;
 
 use super::failure::Failure;
@@ -59,7 +60,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     run(&options).unwrap_or_else(|failure| {
-        eprintln!("saltrun: {failure}");
+        let _ = writeln!(terminal::err(), "saltrun: {failure}");
         failure.exit()
     })
 }
@@ -93,7 +94,7 @@ fn run(options: &Options) -> Result<u8, Failure> {
 }
 
 fn show(options: &Options, config: &Config, answer: &RunnerReturn) -> Result<u8, Failure> {
-    let mut errors = std::io::stderr();
+    let mut errors = terminal::err();
     for note in &answer.notes {
         let _ = writeln!(errors, "{note}");
     }
@@ -103,7 +104,7 @@ fn show(options: &Options, config: &Config, answer: &RunnerReturn) -> Result<u8,
     settings.retcode = i64::from(answer.retcode);
     let text = output::render(name, value, &settings)?;
     if !text.is_empty() {
-        options.printing.print(&mut std::io::stdout().lock(), &format!("{text}\n"))?;
+        options.printing.print(&mut terminal::out(), &format!("{text}\n"))?;
     }
     Ok(if answer.retcode == 0 { Exit::Success } else { Exit::Failed } as u8)
 }
@@ -127,7 +128,7 @@ fn documentation(options: &Options) -> Result<u8, Failure> {
             .did_you_mean(wanted, known)
             .into());
     }
-    options.printing.print(&mut std::io::stdout().lock(), &text)?;
+    options.printing.print(&mut terminal::out(), &text)?;
     Ok(Exit::Success as u8)
 }
 

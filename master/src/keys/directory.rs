@@ -1,16 +1,23 @@
 //! The key files on disk, and the one lock that all who change them take.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use fleet_common::ids::MinionId;
 use fleet_common::proto::api::{KeyAction, KeyChange, KeyList};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, openat, renameat, unlinkat};
+use rustix::io::Errno;
 
 /// Longest key file that is read.
 const LONGEST: u64 = 64 * 1024;
+/// Of a folder that is held open.
+const PLACE: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// Of a key: no link is followed, no pipe is waited for.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+const NEW: OFlags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
 
 /// Why keys could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -165,7 +172,7 @@ impl Directory {
         self.root.join(folder.name())
     }
 
-    /// Names in a folder, sorted; hidden files and directories are none. A missing folder is empty.
+    /// Names in a folder, sorted; hidden files, links and directories are none. A missing folder is empty.
     pub fn names(&self, folder: Folder) -> Result<Vec<String>, KeyError> {
         let path = self.folder(folder);
         let entries = match fs::read_dir(&path) {
@@ -175,10 +182,10 @@ impl Directory {
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry.map_err(io(&path))?;
-            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
             if let Ok(name) = entry.file_name().into_string()
                 && !name.starts_with('.')
-                && !is_directory
+                && is_file
             {
                 names.push(name);
             }
@@ -197,18 +204,28 @@ impl Directory {
         })
     }
 
-    /// The text of a key file; `None` when there is none.
+    /// The text of a key file; `None` when there is none. What is no regular file is none: nothing here leads elsewhere
+    /// or keeps its reader waiting.
     pub fn read(&self, folder: Folder, name: &str) -> Result<Option<String>, KeyError> {
-        let path = self.file(folder, name)?;
-        match fs::metadata(&path) {
-            Ok(meta) if meta.len() > LONGEST => {
-                let source = std::io::Error::new(std::io::ErrorKind::InvalidData, "too long for a key");
-                Err(KeyError::Io { path, source })
-            }
-            Ok(_) => fs::read(&path).map(|bytes| Some(String::from_utf8_lossy(&bytes).into_owned())).map_err(io(&path)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(KeyError::Io { path, source }),
+        let name = plain(name)?;
+        let path = || self.folder(folder).join(name);
+        let Some(place) = self.open(folder)? else { return Ok(None) };
+        let file = match openat(&place, name, READ, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::NOTDIR) => return Ok(None),
+            Err(error) => return Err(io(&path())(error.into())),
+        };
+        let meta = file.metadata().map_err(io(&path()))?;
+        if !meta.is_file() {
+            return Ok(None);
         }
+        if meta.len() > LONGEST {
+            let source = std::io::Error::new(std::io::ErrorKind::InvalidData, "too long for a key");
+            return Err(KeyError::Io { path: path(), source });
+        }
+        let mut bytes = Vec::new();
+        file.take(LONGEST).read_to_end(&mut bytes).map_err(io(&path()))?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Moves or deletes the named keys under the lock; keys that are gone are passed over. Returns those changed.
@@ -218,16 +235,16 @@ impl Directory {
         let mut changed = Vec::new();
         for (folder, name) in &change.keys {
             let folder = Folder::parse(folder)?;
-            let from = self.file(folder, name)?;
+            let Some(place) = self.open(folder)? else { continue };
             let done = match change.action {
-                KeyAction::Delete => fs::remove_file(&from),
-                KeyAction::Accept => fs::rename(&from, self.file(Folder::Accepted, name)?),
-                KeyAction::Reject => fs::rename(&from, self.file(Folder::Rejected, name)?),
+                KeyAction::Delete => unlinkat(&place, plain(name)?, AtFlags::empty()),
+                KeyAction::Accept => self.put(&place, plain(name)?, Folder::Accepted)?,
+                KeyAction::Reject => self.put(&place, plain(name)?, Folder::Rejected)?,
             };
             match done {
                 Ok(()) => changed.push((folder, name.clone())),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(source) => return Err(KeyError::Io { path: from, source }),
+                Err(Errno::NOENT) => {}
+                Err(error) => return Err(io(&self.folder(folder).join(name))(error.into())),
             }
         }
         for folder in Folder::ALL {
@@ -260,8 +277,12 @@ impl Directory {
                     Decision::Reject => (Folder::Rejected, Judgement::Rejected),
                     Decision::Wait => return Ok(Judgement::Pending { new: false }),
                 };
-                let from = self.file(Folder::Pending, id.as_str())?;
-                fs::rename(&from, self.file(folder, id.as_str())?).map_err(io(&from))?;
+                let path = self.folder(Folder::Pending);
+                let moved = match self.open(Folder::Pending)? {
+                    Some(place) => self.put(&place, plain(id.as_str())?, folder)?,
+                    None => Err(Errno::NOENT),
+                };
+                moved.map_err(|error| io(&path)(error.into()))?;
                 Ok(judgement)
             }
             Some(_) => {
@@ -322,21 +343,32 @@ impl Directory {
     }
 
     fn write(&self, folder: Folder, id: &MinionId, pem: &str) -> Result<(), KeyError> {
-        let path = self.file(folder, id.as_str())?;
+        let (path, name) = (self.folder(folder), plain(id.as_str())?);
+        let failed = |error: Errno| io(&path)(error.into());
+        let place = openat(CWD, &path, PLACE, Mode::empty()).map_err(failed)?;
         // Not after the id, which may be as long as a file name.
-        let temporary = self.folder(folder).join(".new");
+        let temporary = ".new";
         // A crash may have left one; the lock is held, so nobody writes it now.
-        let _ = fs::remove_file(&temporary);
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o644).open(&temporary).map_err(io(&temporary))?;
-        file.write_all(pem.as_bytes()).and_then(|()| file.sync_data()).map_err(io(&temporary))?;
-        fs::rename(&temporary, &path).map_err(io(&path))
+        let _ = unlinkat(&place, temporary, AtFlags::empty());
+        let mut file = File::from(openat(&place, temporary, NEW, Mode::from_raw_mode(0o644)).map_err(failed)?);
+        file.write_all(pem.as_bytes()).and_then(|()| file.sync_data()).map_err(io(&path))?;
+        renameat(&place, temporary, &place, name).map_err(failed)
     }
 
-    /// A path that cannot leave its folder.
-    fn file(&self, folder: Folder, name: &str) -> Result<PathBuf, KeyError> {
-        let plain = !name.is_empty() && name.len() <= 255 && !name.starts_with('.') && !name.contains(['/', '\0']);
-        if plain { Ok(self.folder(folder).join(name)) } else { Err(KeyError::Name(name.chars().take(64).collect())) }
+    /// A folder, held open; `None` when it is not there.
+    fn open(&self, folder: Folder) -> Result<Option<OwnedFd>, KeyError> {
+        let path = self.folder(folder);
+        match openat(CWD, &path, PLACE, Mode::empty()) {
+            Ok(place) => Ok(Some(place)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(io(&path)(error.into())),
+        }
+    }
+
+    /// Moves a key into a folder.
+    fn put(&self, from: &OwnedFd, name: &str, to: Folder) -> Result<Result<(), Errno>, KeyError> {
+        let Some(to) = self.open(to)? else { return Ok(Err(Errno::NOENT)) };
+        Ok(renameat(from, name, &to, name))
     }
 
     /// Waits for the lock; it is free again when the file is dropped.
@@ -351,17 +383,24 @@ impl Directory {
         let (path, file) = self.lock_file()?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(file)),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(io(&path)(error.into())),
         }
     }
 
     fn lock_file(&self) -> Result<(PathBuf, File), KeyError> {
         let path = self.root.join(".keys.lock");
-        let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = open.map_err(io(&path))?;
+        let mut how = OpenOptions::new();
+        how.write(true).create(true).truncate(false).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+        let file = how.open(&path).map_err(io(&path))?;
         Ok((path, file))
     }
+}
+
+/// The name, when it can be that of a file in a folder and of nothing else.
+fn plain(name: &str) -> Result<&str, KeyError> {
+    let plain = !name.is_empty() && name.len() <= 255 && !name.starts_with('.') && !name.contains(['/', '\0']);
+    if plain { Ok(name) } else { Err(KeyError::Name(name.chars().take(64).collect())) }
 }
 
 /// Two key files hold the same key when they differ in white space at most.
@@ -378,122 +417,4 @@ pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> KeyError + '_ {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scene() -> (tempfile::TempDir, Directory, MinionId) {
-        let dir = tempfile::tempdir().unwrap();
-        let keys = Directory::new(dir.path().join("pki"));
-        keys.create().unwrap();
-        (dir, keys, "web1".parse().unwrap())
-    }
-
-    /// Always decides the same, and has room or not.
-    struct Always(Decision, bool);
-
-    impl Policy for Always {
-        fn decides(&self) -> bool {
-            self.0 != Decision::Wait
-        }
-        fn decide(&self, _: &MinionId) -> Result<Decision, KeyError> {
-            Ok(self.0)
-        }
-        fn has_room(&self) -> Result<bool, KeyError> {
-            Ok(self.1)
-        }
-    }
-
-    const WAIT: Always = Always(Decision::Wait, true);
-
-    fn key(pem: &str) -> Shown {
-        Shown { pem: pem.to_owned(), predecessors: Vec::new() }
-    }
-
-    fn change(action: KeyAction, folder: Folder, name: &str) -> KeyChange {
-        KeyChange { action, keys: vec![(folder.name().to_owned(), name.to_owned())] }
-    }
-
-    #[test]
-    fn a_key_waits_until_it_is_accepted() {
-        let (_dir, keys, id) = scene();
-        assert_eq!(
-            keys.judge(&id, &key("A\n"), &Always(Decision::Wait, false)).unwrap(),
-            Judgement::Full { tell: true }
-        );
-        assert_eq!(keys.judge(&id, &key("A\n"), &WAIT).unwrap(), Judgement::Pending { new: true });
-        assert_eq!(keys.judge(&id, &key("A\n"), &WAIT).unwrap(), Judgement::Pending { new: false });
-        let longest: MinionId = "x".repeat(255).parse().unwrap();
-        assert_eq!(keys.judge(&longest, &key("B"), &WAIT).unwrap(), Judgement::Pending { new: true });
-        keys.change(&change(KeyAction::Accept, Folder::Pending, "web1")).unwrap();
-        assert_eq!(keys.judge(&id, &key("A"), &WAIT).unwrap(), Judgement::Accepted);
-        keys.change(&change(KeyAction::Reject, Folder::Accepted, "web1")).unwrap();
-        assert_eq!(keys.judge(&id, &key("A"), &Always(Decision::Accept, true)).unwrap(), Judgement::Rejected);
-    }
-
-    #[test]
-    fn a_second_key_is_denied_and_changes_nothing_else() {
-        let (_dir, keys, id) = scene();
-        for folder in [Folder::Accepted, Folder::Pending, Folder::Rejected] {
-            fs::write(keys.folder(folder).join("web1"), "A").unwrap();
-            assert_eq!(
-                keys.judge(&id, &key("B"), &Always(Decision::Accept, true)).unwrap(),
-                Judgement::Denied { new: true }
-            );
-            assert_eq!(
-                keys.judge(&id, &key("B"), &Always(Decision::Accept, true)).unwrap(),
-                Judgement::Denied { new: false }
-            );
-            assert_eq!(keys.read(folder, "web1").unwrap().unwrap(), "A");
-            assert_eq!(keys.read(Folder::Denied, "web1").unwrap().unwrap(), "B");
-            keys.change(&change(KeyAction::Delete, folder, "web1")).unwrap();
-            keys.change(&change(KeyAction::Delete, Folder::Denied, "web1")).unwrap();
-        }
-    }
-
-    #[test]
-    fn a_key_that_the_known_one_signed_for_takes_its_place_and_stands_where_it_stood() {
-        let (_dir, keys, id) = scene();
-        let shown = |pem: &str, older: &[&str]| Shown {
-            pem: pem.to_owned(),
-            predecessors: older.iter().map(|&pem| pem.to_owned()).collect(),
-        };
-        let judge = |shown: &Shown| keys.judge(&id, shown, &WAIT).unwrap();
-        judge(&key("A"));
-        assert_eq!(judge(&shown("B", &["A"])), Judgement::Pending { new: true });
-        keys.change(&change(KeyAction::Accept, Folder::Pending, "web1")).unwrap();
-        assert_eq!(judge(&shown("D", &["C", "B"])), Judgement::Accepted);
-        assert!(keys.accepts(&id, "D").unwrap() && !keys.accepts(&id, "B").unwrap());
-        // Who has the old key signs for nobody any more.
-        assert_eq!(judge(&shown("E", &["B", "A"])), Judgement::Denied { new: true });
-        assert_eq!(judge(&key("B")), Judgement::Denied { new: false });
-        keys.change(&change(KeyAction::Reject, Folder::Accepted, "web1")).unwrap();
-        assert_eq!(judge(&shown("F", &["D"])), Judgement::Rejected);
-        assert_eq!(keys.read(Folder::Rejected, "web1").unwrap().unwrap(), "D");
-    }
-
-    #[test]
-    fn a_decision_counts_for_keys_that_wait_already_and_for_no_others() {
-        let (_dir, keys, id) = scene();
-        let judge = |pem: &str, decision| keys.judge(&id, &key(pem), &Always(decision, true)).unwrap();
-        judge("A", Decision::Wait);
-        assert_eq!(judge("B", Decision::Accept), Judgement::Denied { new: true });
-        assert_eq!(judge("A", Decision::Accept), Judgement::Accepted);
-        assert_eq!(judge("A", Decision::Reject), Judgement::Accepted, "an accepted key stays");
-        assert!(keys.names(Folder::Pending).unwrap().is_empty());
-        let other: MinionId = "web2".parse().unwrap();
-        let reject = |room| keys.judge(&other, &key("C"), &Always(Decision::Reject, room)).unwrap();
-        assert_eq!(reject(false), Judgement::Full { tell: true });
-        assert_eq!(reject(true), Judgement::Rejected);
-        assert_eq!(keys.judge(&other, &key("C"), &Always(Decision::Accept, true)).unwrap(), Judgement::Rejected);
-    }
-
-    #[test]
-    fn names_never_leave_their_folder() {
-        let (_dir, keys, _) = scene();
-        for name in ["../minions/x", "..", "", "a/b", "a\0b"] {
-            assert!(matches!(keys.change(&change(KeyAction::Delete, Folder::Accepted, name)), Err(KeyError::Name(_))));
-            assert!(matches!(keys.read(Folder::Accepted, name), Err(KeyError::Name(_))));
-        }
-        assert!(matches!(Folder::parse("../etc"), Err(KeyError::Folder(_))));
-    }
-}
+mod tests;

@@ -230,7 +230,7 @@ impl Keys {
         let names = self.directory.names(Folder::Accepted)?;
         let stamped = names.into_iter().filter_map(|name| {
             let id: MinionId = name.parse().ok()?;
-            let meta = std::fs::metadata(folder.join(id.as_str())).ok()?;
+            let meta = std::fs::symlink_metadata(folder.join(id.as_str())).ok()?;
             let changed = (meta.mtime(), meta.mtime_nsec());
             Some((id, Stamp { inode: meta.ino(), size: meta.len(), changed }))
         });

@@ -2,9 +2,11 @@
 
 use std::io::IsTerminal;
 
+use fleet_common::terminal;
 use fleet_minion::cli::saltcall::{self, Streams};
 
 fn main() -> std::process::ExitCode {
+    fleet_common::secret::close_memory();
     // Templates need more stack than a program has by default.
     let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(run);
     let status = thread.map(std::thread::JoinHandle::join);
@@ -20,7 +22,7 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run() -> u8 {
-    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr());
-    let terminal = out.is_terminal();
+    let (mut out, mut err) = (terminal::out(), terminal::err());
+    let terminal = std::io::stdout().is_terminal();
     saltcall::main(std::env::args_os(), &mut Streams { out: &mut out, err: &mut err, terminal })
 }

@@ -6,6 +6,8 @@ use fleet_minion::cli::saltminion::{Options, run};
 use fleet_minion::{registry, worker::child};
 
 fn main() -> std::process::ExitCode {
+    // Of its workers as well.
+    fleet_common::secret::close_memory();
     if child::is_worker() {
         return child::main(registry::functions);
     }

@@ -1,12 +1,12 @@
 //! Files by their address, wherever they are: of the tree (`salt://`), of this machine, of a web server.
 
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use super::store::Store;
 use super::web::{self, Wanted};
 use crate::cx::Look;
 use crate::system::checksum::Checksum;
-use crate::system::fs::{WriteOptions, plain, read_bounded, write_atomic_with};
+use crate::system::fs::{plain, read_bounded};
 
 /// Largest list of checksums.
 const LIST: u64 = 16 << 20;
@@ -64,26 +64,15 @@ pub fn path(look: &Look, address: &str, saltenv: &str) -> Result<Option<PathBuf>
 /// A file of the tree as its copy in the cache.
 fn cached(look: &Look, env: &str, path: &str) -> Result<Option<PathBuf>, Missing> {
     let missing = |why: String| Missing(why);
-    let clean = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-    if !clean || path.is_empty() || env.contains('/') || env == ".." {
+    let store = Store::new(look.cache_dir());
+    if store.path(env, path).is_none() {
         return Ok(None);
     }
     let found = look.file_source().open(env, path).map_err(|error| missing(error.to_string()))?;
     let Some(content) = found else { return Ok(None) };
-    let local = look.cache_dir().join("files").join(env).join(path);
     // What came from a master is there by now; a tree on this machine is copied.
-    if !content.is(&local) {
-        let folder = local.parent().unwrap_or(&local);
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|error| missing(format!("{}: {}", folder.display(), plain(&error))))?;
-        let options = WriteOptions { mode: Some(0o600), ..WriteOptions::default() };
-        let written = write_atomic_with(&local, &options, |file| content.copy_to(file).map(drop));
-        written.map_err(|fault| missing(fault.to_string()))?;
-    }
-    Ok(Some(local))
+    let local = store.copy(env, path, &content);
+    local.map(Some).map_err(|error| missing(format!("{path}: the minion's cache: {}", plain(&error))))
 }
 
 /// The checksum that `source_hash` announces: written out, or the address of a list that has it under one of `names`.

@@ -71,7 +71,7 @@ impl FileCache {
                 None => self.bring(uplink, (env, path), &facts).await?,
             };
             if is_here {
-                return Ok(Some(self.store.path(env, path)));
+                return Ok(self.store.path(env, path));
             }
         }
         Err(failed(path, &"it changes faster than it can be fetched"))

@@ -7,10 +7,11 @@ use fleet_common::proto::request::{Reply, Request};
 
 pub mod anywhere;
 mod ask;
+pub mod below;
 pub mod cache;
 mod large;
 pub mod remote;
-mod store;
+pub mod store;
 pub mod web;
 
 /// The master could not be asked, or would not answer. The text is for a person.

@@ -1,15 +1,15 @@
 //! Files of other machines (`http://`, `https://`), kept in the cache as `extrn_files/<env>/<host>/<path>`.
 
 use std::io::{Read, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use fleet_common::call::Facts;
 use fleet_common::digest::{self, Digest};
 
+use super::below::{Below, Spot};
 use crate::cx::Look;
 use crate::system::checksum::Checksum;
-use crate::system::fs::{FileFault, WriteOptions, write_atomic_with};
+use crate::system::fs::FileFault;
 use crate::system::http::{Client, HttpError, Request, Wishes, without_account};
 
 /// Why a file could not be brought.
@@ -64,26 +64,31 @@ pub fn is_web(url: &str) -> bool {
 
 /// Where the cache keeps the file of an address; `None` for one that has no place there.
 pub fn place(look: &Look, url: &str, saltenv: &str) -> Option<PathBuf> {
+    spot(look, url, saltenv).map(|spot| spot.path)
+}
+
+/// As [`place`], to write there.
+pub fn spot(look: &Look, url: &str, saltenv: &str) -> Option<Spot> {
     let (_, rest) = url.split_once("://")?;
     let rest = rest.split('#').next()?;
     let (host, path) = rest.split_once('/')?;
     let host = host.rsplit('@').next()?;
     let path = path.replace('?', "-");
-    let clean = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\0');
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    if parts.is_empty() || saltenv.contains('/') || !clean(saltenv) || !clean(host) || !parts.iter().all(|p| clean(p)) {
+    if parts.is_empty() || saltenv.contains('/') {
         return None;
     }
     // A name that no file system takes gets one that says nothing but is its own.
     let long = parts.iter().any(|part| part.len() > 200);
     let path = if long { digest::hex_of_bytes("sha256", path.as_bytes())? } else { parts.join("/") };
-    Some(look.cache_dir().join("extrn_files").join(saltenv).join(host).join(path))
+    Below::new(look.cache_dir().join("extrn_files")).spot(format!("{saltenv}/{host}/{path}"))
 }
 
 /// Brings a file into the cache unless the copy there will do; its path there.
 pub fn bring(look: &Look, url: &str, saltenv: &str, wanted: &Wanted<'_>) -> Result<PathBuf, WebError> {
     let address = without_account(url);
-    let path = place(look, url, saltenv).ok_or_else(|| HttpError::Address(address.clone()))?;
+    let spot = spot(look, url, saltenv).ok_or_else(|| HttpError::Address(address.clone()))?;
+    let path = spot.path;
     if path.is_file() && (wanted.any_copy || wanted.checksum.is_some_and(|sum| has(&path, sum))) {
         return Ok(path);
     }
@@ -92,12 +97,9 @@ pub fn bring(look: &Look, url: &str, saltenv: &str, wanted: &Wanted<'_>) -> Resu
     if answer.status != 200 {
         return Err(WebError::Refused { address, status: answer.status, reason: answer.reason });
     }
-    let folder = path.parent().unwrap_or(&path);
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(FileFault::io(folder))?;
     let mut failed = None;
     let mut sum = wanted.checksum.and_then(|wanted| Digest::new(wanted.kind));
-    let options = WriteOptions { mode: Some(0o600), ..WriteOptions::default() };
-    let written = write_atomic_with(&path, &options, |file| {
+    let written = spot.below.write(&spot.name, |file| {
         let brought = answer.pieces(|piece| {
             if let Some(sum) = &mut sum {
                 sum.update(piece);
@@ -117,7 +119,10 @@ pub fn bring(look: &Look, url: &str, saltenv: &str, wanted: &Wanted<'_>) -> Resu
     });
     match failed {
         Some(error) => Err(error),
-        None => written.map(|()| path).map_err(WebError::from),
+        None => match written {
+            Ok(_) => Ok(path),
+            Err(error) => Err(FileFault::io(&path)(error).into()),
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! `saltutil.*`: running jobs, refreshed data, modules of the tree.
 
-use std::path::Path;
+use std::io::Write;
 
 use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, Function};
@@ -9,8 +9,9 @@ use fleet_common::target::glob;
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Act, Look, Module, RunningJob};
+use crate::files::below::Below;
 use crate::pillar::Wanted;
-use crate::system::fs::{self, WriteOptions};
+use crate::system::fs;
 
 /// The module.
 pub const MODULE: Module = Module {
@@ -395,7 +396,7 @@ fn sync(act: &Act, kind: &str, args: &Sync) -> Result<Value, CallError> {
             let content = source.read(environment, &path).map_err(|error| failed(error.to_string()))?;
             let Some(content) = content else { continue };
             kept.push(name.to_owned());
-            if store(&target, name, &content)? {
+            if store(&Below::new(target.clone()), name, &content)? {
                 changed.push(format!("{kind}.{module}"));
             }
         }
@@ -410,13 +411,11 @@ fn sync(act: &Act, kind: &str, args: &Sync) -> Result<Value, CallError> {
 }
 
 /// True if the file was not there or was another.
-fn store(directory: &Path, name: &str, content: &[u8]) -> Result<bool, CallError> {
-    let path = directory.join(name);
-    if fs::read_bounded(&path, 64 << 20).is_ok_and(|former| former == content) {
+fn store(directory: &Below, name: &str, content: &[u8]) -> Result<bool, CallError> {
+    let former = directory.open(name).and_then(|former| former.whole(64 << 20).ok());
+    if former.is_some_and(|former| former == content) {
         return Ok(false);
     }
-    std::fs::create_dir_all(directory).map_err(|error| CallError::Failed(fs::plain(&error)))?;
-    let options = WriteOptions { mode: Some(0o600), ..WriteOptions::default() };
-    fs::write_atomic(&path, content, &options).map_err(|fault| CallError::Failed(fault.to_string()))?;
-    Ok(true)
+    let written = directory.write(name, |file| file.write_all(content));
+    written.map(|_| true).map_err(|error| CallError::Failed(fs::plain(&error)))
 }

@@ -17,6 +17,6 @@ pub mod web;
 pub use disk::Disk;
 pub use fleet::{Fleet, FleetOptions, Network};
 pub use machine::{Machine, SYSTEM_STATES};
-pub use process::{Finished, program, wait_until};
+pub use process::{Finished, on_terminal, program, wait_until};
 pub use reference::Reference;
 pub use skip::skip;

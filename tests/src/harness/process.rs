@@ -49,6 +49,14 @@ impl Finished {
     }
 }
 
+/// What a command shows on a terminal, as bytes for it; `None` when there is no program that makes one.
+pub fn on_terminal(command: &Command) -> Option<String> {
+    let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_string_lossy());
+    let words: Vec<String> = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
+    let shown = Command::new("script").args(["-qec", &words.join(" "), "/dev/null"]).output().ok()?;
+    Some(String::from_utf8_lossy(&shown.stdout).into_owned())
+}
+
 /// Waits until `done` gives something, asking every 10 ms; `None` when the time is over.
 pub fn wait_until<T>(time: Duration, mut done: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + time;

@@ -1,6 +1,6 @@
 //! Copies of files of the tree, at a place of the caller's or in the cache.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fleet_common::args;
@@ -12,6 +12,8 @@ use fleet_common::value::{Map, Value};
 
 use super::list::{Environment, fault};
 use crate::cx::{Act, Look};
+use crate::files::below::{Below, Spot};
+use crate::files::store::Store;
 use crate::files::web::{self, Wanted, WebError};
 use crate::system::fs::{self, FileFault, WriteOptions};
 
@@ -130,9 +132,14 @@ pub(super) fn saltenv(look: &Look, given: Option<String>) -> String {
     given.or_else(configured).unwrap_or_else(|| "base".to_owned())
 }
 
-/// The directory of the cache that holds an environment's files.
-pub(super) fn cached(look: &Look, env: &str) -> PathBuf {
-    look.cache_dir().join("files").join(env)
+/// The directory of the cache that holds an environment's files; `None` for what is no environment's name.
+pub(super) fn cached(look: &Look, env: &str) -> Option<PathBuf> {
+    Below::new(look.cache_dir().join("files")).path(env).filter(|_| !env.contains('/'))
+}
+
+/// Where the cache keeps copies of files of this machine.
+fn local(look: &Look, path: &str) -> Option<Spot> {
+    Below::new(look.cache_dir().join("localfiles")).spot(path.trim_start_matches('/').to_owned())
 }
 
 /// Environment and path in the tree of `salt://path?saltenv=env`; `None` for other places.
@@ -308,19 +315,13 @@ pub(super) fn get_url(act: &Act, arguments: Arguments) -> CallResult {
 
 /// Brings a file into the cache; its path there, or an empty text.
 fn cache(act: &Act, env: &str, path: &str) -> Result<String, CallError> {
-    let Some(local) = inside(&cached(act, env), path) else { return Ok(String::new()) };
-    let Some(content) = act.file_source().open(env, path).map_err(fault)? else { return Ok(String::new()) };
-    // What came from a master is there by now; a tree on this machine is copied.
-    if !content.is(&local) {
-        copy(&local, &content, true, None)?;
+    let store = Store::new(act.cache_dir());
+    if store.path(env, path).is_none() {
+        return Ok(String::new());
     }
+    let Some(content) = act.file_source().open(env, path).map_err(fault)? else { return Ok(String::new()) };
+    let local = store.copy(env, path, &content).map_err(FileFault::io(Path::new(path))).map_err(failed)?;
     Ok(local.to_string_lossy().into_owned())
-}
-
-/// A path below a directory; `None` when it would leave it.
-fn inside(directory: &Path, path: &str) -> Option<PathBuf> {
-    let is_clean = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-    (is_clean && !path.is_empty()).then(|| directory.join(path))
 }
 
 fn cache_url(act: &Act, url: &str, env: Option<String>) -> Result<String, CallError> {
@@ -366,12 +367,12 @@ pub(super) fn cache_master(act: &Act, arguments: Arguments) -> CallResult {
 
 pub(super) fn cache_local_file(act: &Act, arguments: Arguments) -> CallResult {
     let path = Local::bind("cp.cache_local_file", arguments)?.path;
-    let Some(local) = inside(&act.cache_dir().join("localfiles"), path.trim_start_matches('/')) else {
-        return Ok("".into());
-    };
-    let content = open(act, &path, None)?;
+    let Some(spot) = local(act, &path) else { return Ok("".into()) };
+    let Some(content) = open(act, &path, None)? else { return Ok("".into()) };
     // A file of this machine may be secret; its copy is for us alone.
-    copied(&local, content, true, Some(0o600))
+    let written = spot.below.write(&spot.name, |file| content.copy_to(file).map(drop));
+    written.map_err(FileFault::io(&spot.path)).map_err(failed)?;
+    Ok(spot.path.to_string_lossy().into_owned().into())
 }
 
 pub(super) fn push(_: &Act, arguments: Arguments) -> CallResult {
@@ -419,24 +420,10 @@ pub(super) fn stat_file(look: &Look, arguments: Arguments) -> CallResult {
 pub(super) fn is_cached(look: &Look, arguments: Arguments) -> CallResult {
     let args = One::bind("cp.is_cached", arguments)?;
     let local = match place(look, &args.path, args.saltenv.clone()) {
-        Some((env, path)) => inside(&cached(look, &env), &path),
+        Some((env, path)) => Store::new(look.cache_dir()).path(&env, &path),
         None if web::is_web(&args.path) => web::place(look, &args.path, &saltenv(look, args.saltenv)),
-        None => inside(&look.cache_dir().join("localfiles"), args.path.trim_start_matches('/')),
+        None => local(look, &args.path).map(|spot| spot.path),
     };
     let found = local.filter(|local| local.is_file());
     Ok(found.map(|local| local.to_string_lossy().into_owned()).unwrap_or_default().into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_of_the_cache_stays_in_it() {
-        let root = Path::new("/cache");
-        assert_eq!(inside(root, "a/b"), Some(PathBuf::from("/cache/a/b")));
-        assert_eq!(inside(root, "../b"), None);
-        assert_eq!(inside(root, "/b"), None);
-        assert_eq!(inside(root, ""), None);
-    }
 }

@@ -73,7 +73,9 @@ fn state_name(path: &str) -> Option<String> {
 pub(super) fn list_minion(look: &Look, arguments: Arguments) -> CallResult {
     let args = States::bind("cp.list_minion", arguments)?;
     let mut files = Vec::new();
-    walk(&cached(look, &saltenv(look, args.saltenv)), DEPTH, &mut files);
+    if let Some(folder) = cached(look, &saltenv(look, args.saltenv)) {
+        walk(&folder, DEPTH, &mut files);
+    }
     walk(&look.cache_dir().join("localfiles"), DEPTH, &mut files);
     files.sort();
     Ok(files.into_iter().map(|path| path.to_string_lossy().into_owned()).collect::<Value>().into())

@@ -8,6 +8,7 @@ use fleet_common::value::{Map, Value};
 
 use super::path::{expand, failed};
 use crate::cx::{Act, Look, Module};
+use crate::states::file::backup;
 use crate::system::fs::plain;
 
 /// Functions on kept files.
@@ -81,10 +82,9 @@ struct Kept {
 
 /// The kept versions of a file, the newest first.
 fn kept(look: &Look, path: &Path) -> Vec<Kept> {
-    let parent = path.parent().unwrap_or(path);
-    let folder = look.cache_dir().join("file_backup").join(parent.strip_prefix("/").unwrap_or(parent));
-    let prefix = format!("{}_", path.file_name().unwrap_or_default().to_string_lossy());
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let Some(spot) = backup::spot(look, path) else { return Vec::new() };
+    let prefix = format!("{}_", spot.path.file_name().unwrap_or_default().to_string_lossy());
+    let entries = spot.path.parent().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
     let mut kept: Vec<Kept> = entries
         .filter_map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();

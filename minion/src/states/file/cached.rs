@@ -1,7 +1,7 @@
 //! `file.cached` and `file.not_cached`.
 
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
 use fleet_common::args;
 use fleet_common::digest::{hex_of_bytes, hex_of_reader};
@@ -11,11 +11,12 @@ use super::source::{self, Check};
 use crate::cx::{Act, Look};
 use crate::files::{
     anywhere,
+    below::{Below, Spot},
     web::{self, Wanted},
 };
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
 use crate::system::checksum::Checksum;
-use crate::system::fs::{WriteOptions, read_bounded, write_atomic};
+use crate::system::fs::plain;
 use crate::system::http::without_account;
 
 args! {
@@ -49,26 +50,25 @@ args! {
 /// What is to be brought into the cache.
 pub enum Todo {
     /// Content that is known, for this path.
-    Copy(PathBuf, Vec<u8>),
+    Copy(Spot, Vec<u8>),
     /// A file of a web server, of this environment.
     Web(String, Option<Checksum>),
 }
 
 /// Where the cache keeps a source; `None` for one that has no place there.
-fn place(look: &Look, name: &str, environment: &str) -> Option<PathBuf> {
+fn place(look: &Look, name: &str, environment: &str) -> Option<Spot> {
     if web::is_web(name) {
-        return web::place(look, name, environment);
+        return web::spot(look, name, environment);
     }
     let (folder, path) = match name.strip_prefix("salt://") {
         Some(path) => ("files", path.split('?').next().unwrap_or(path)),
         None => ("localfiles", name.strip_prefix('/')?),
     };
-    let clean = |path: &str| path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-    if !clean(path) || !clean(environment) || environment.contains('/') {
-        return None;
+    if name.starts_with('/') {
+        return Below::new(look.cache_dir().join(folder)).spot(path.to_owned());
     }
-    let folder = look.cache_dir().join(folder);
-    Some(if name.starts_with('/') { folder.join(path) } else { folder.join(environment).join(path) })
+    let name = format!("{environment}/{path}");
+    Below::new(look.cache_dir().join(folder)).spot(name).filter(|_| !environment.contains('/'))
 }
 
 impl State for Cached {
@@ -89,9 +89,9 @@ impl State for Cached {
             verify_ssl: None,
         };
         let fetched = source::fetch(look, &Value::from(name.as_str()), environment, &check)?.ok_or_else(failed)?;
-        let path = place(look, name, environment).ok_or_else(failed)?;
-        let old = read_bounded(&path, source::MAX_FILE).ok();
-        let did = Report::new(format!("File is cached to {}", path.display()));
+        let spot = place(look, name, environment).ok_or_else(failed)?;
+        let old = spot.below.open(&spot.name).and_then(|former| former.whole(source::MAX_FILE).ok());
+        let did = Report::new(format!("File is cached to {}", spot.path.display()));
         if old.as_ref() == Some(&fetched.bytes) {
             return Ok(Plan::Nothing(did));
         }
@@ -99,23 +99,20 @@ impl State for Cached {
         let hash: Map =
             [("old", old.as_deref().map_or(Value::Null, sum)), ("new", sum(&fetched.bytes))].into_iter().collect();
         Ok(Plan::Change {
-            todo: Todo::Copy(path, fetched.bytes),
+            todo: Todo::Copy(spot, fetched.bytes),
             would: Report::new(format!("File will be cached: {name}")),
             did: did.change("hash", hash),
         })
     }
 
     fn apply(&self, act: &Act, todo: Todo) -> Result<Applied, Failure> {
-        let (path, content) = match todo {
-            Todo::Copy(path, content) => (path, content),
+        let (spot, content) = match todo {
+            Todo::Copy(spot, content) => (spot, content),
             Todo::Web(environment, checksum) => return self.bring(act, &environment, checksum.as_ref()),
         };
-        let folder = path.parent().unwrap_or(&path);
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| Failure::new(format!("{}: {}", folder.display(), crate::system::fs::plain(&error))))?;
-        let options = WriteOptions { mode: Some(0o600), ..WriteOptions::default() };
-        let written = write_atomic(&path, &content, &options);
-        written.map(|()| Applied::AsPlanned).map_err(|fault| Failure::new(fault.to_string()))
+        let written = spot.below.write(&spot.name, |file| file.write_all(&content));
+        let failed = |error| Failure::new(format!("{}: {}", spot.path.display(), plain(&error)));
+        written.map(|_| Applied::AsPlanned).map_err(failed)
     }
 }
 
@@ -177,24 +174,24 @@ impl Cached {
 }
 
 impl State for NotCached {
-    type Todo = PathBuf;
+    type Todo = Spot;
 
-    fn plan(&self, look: &Look, run: &Run<'_>) -> Result<Plan<PathBuf>, Failure> {
+    fn plan(&self, look: &Look, run: &Run<'_>) -> Result<Plan<Spot>, Failure> {
         let name = &self.name;
         let environment = self.saltenv.as_deref().unwrap_or(run.saltenv);
-        let Some(path) = place(look, name, environment).filter(|path| path.exists()) else {
+        let Some(spot) = place(look, name, environment).filter(|spot| spot.path.exists()) else {
             return Ok(Plan::Nothing(Report::new(format!("{name} is not cached"))));
         };
-        let shown = path.display().to_string();
+        let shown = spot.path.display().to_string();
         Ok(Plan::Change {
-            todo: path,
+            todo: spot,
             would: Report::new(format!("Local copy of {name} at {shown} would be removed")),
             did: Report::new(format!("{shown} was deleted")).change("local", format!("{shown} was deleted")),
         })
     }
 
-    fn apply(&self, _act: &Act, path: PathBuf) -> Result<Applied, Failure> {
-        let removed = std::fs::remove_file(&path);
-        removed.map(|()| Applied::AsPlanned).map_err(|error| Failure::new(crate::system::fs::plain(&error)))
+    fn apply(&self, _act: &Act, spot: Spot) -> Result<Applied, Failure> {
+        let removed = spot.below.remove(&spot.name);
+        removed.map(|()| Applied::AsPlanned).map_err(|error| Failure::new(plain(&error)))
     }
 }

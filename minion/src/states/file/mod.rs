@@ -3,7 +3,7 @@
 mod absent;
 mod accumulated;
 mod append;
-mod backup;
+pub(crate) mod backup;
 mod blockreplace;
 mod cached;
 mod comment;
