@@ -11,6 +11,7 @@ pub mod cron;
 pub mod dnsutil;
 pub mod environ;
 pub mod file;
+pub mod git;
 pub mod grains;
 pub mod hashutil;
 pub mod hosts;
@@ -43,6 +44,7 @@ pub const MODULES: &[&[&Module]] = &[
         &cp::MODULE,
         &dnsutil::MODULE,
         &environ::MODULE,
+        &git::MODULE,
         &grains::MODULE,
         &hashutil::MODULE,
         &hosts::MODULE,

@@ -13,6 +13,7 @@ pub mod cmd;
 pub mod cron;
 pub mod environ;
 pub mod file;
+pub mod git;
 pub mod grains;
 pub mod group;
 pub mod http;
@@ -43,6 +44,7 @@ pub const STATES: &[&StateModule] = &[
     &cron::STATE,
     &environ::STATE,
     &file::STATE,
+    &git::STATE,
     &grains::STATE,
     &http::STATE,
     &group::STATE,

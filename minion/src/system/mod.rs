@@ -10,6 +10,7 @@ pub mod command;
 pub mod crontab;
 pub mod environment;
 pub mod fs;
+pub mod git;
 pub mod http;
 pub mod netlink;
 pub mod pip;

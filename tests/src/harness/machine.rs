@@ -10,7 +10,7 @@ use super::Finished;
 
 /// Modules whose states change the machine: their cases run in a copy (`tests/e2e/system_states.rs`).
 pub const SYSTEM_STATES: &[&str] =
-    &["alternatives", "cron", "grains", "group", "pip", "service", "sysctl", "timezone", "user", "virtualenv"];
+    &["alternatives", "cron", "git", "grains", "group", "pip", "service", "sysctl", "timezone", "user", "virtualenv"];
 
 /// Mounts the copy and runs the words after the first four (root, upper, work, home) inside.
 const ENTER: &str = r#"
