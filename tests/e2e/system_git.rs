@@ -1,6 +1,6 @@
 //! Cases of `git` for `system_states`: repositories made by the real program.
 
-use super::system_states::Case;
+use super::system_states::{Case, check};
 
 /// Makes `/srv/o.git` with the branches main and dev and the tag v1, and `/srv/w` to push from, then does more.
 macro_rules! origin {
@@ -96,3 +96,8 @@ pub(super) const CASES: &[Case] = &[
         holds: "! git config --global --get-regexp 'a[.].*'",
     },
 ];
+
+#[test]
+fn repositories_are_as_predicted() {
+    check("repositories_are_as_predicted", CASES);
+}

@@ -334,12 +334,12 @@ impl Minion {
     }
 }
 
-#[test]
-fn predictions_are_what_happens_to_a_system() {
-    for case in cases() {
+/// Runs cases, each in a copy of its own.
+pub(super) fn check(test: &str, cases: &[Case]) {
+    for case in cases {
         let machine = match Machine::copy() {
             Ok(machine) => machine,
-            Err(why) => return skip("predictions_are_what_happens_to_a_system", &why),
+            Err(why) => return skip(test, &why),
         };
         let (state, minion) = (case.state, Minion::new(machine));
         minion.declare(state, case.declaration);
@@ -357,6 +357,11 @@ fn predictions_are_what_happens_to_a_system() {
         minion.predict_and_apply(state);
         minion.shell(case.holds);
     }
+}
+
+#[test]
+fn predictions_are_what_happens_to_a_system() {
+    check("predictions_are_what_happens_to_a_system", CASES);
 }
 
 #[test]
