@@ -27,6 +27,7 @@ mod rotation;
 mod runners;
 mod system_git;
 mod system_states;
+mod system_tables;
 mod targets;
 mod worker;
 

@@ -4,6 +4,7 @@
 
 pub mod block;
 mod comment;
+mod ini;
 mod keyvalue;
 mod line;
 mod lines;
@@ -11,6 +12,7 @@ mod replace;
 mod words;
 
 pub use comment::{Comment, Commented};
+pub use ini::Ini;
 pub use keyvalue::{Changed, KeyValue};
 pub use line::{LineEdit, Mode};
 pub use lines::split_lines;

@@ -122,11 +122,23 @@ args! {
 
 /// What the table says, in its order; several lines of one address are one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Entry {
+pub enum Entry {
     /// A line that is only a comment, as written.
     Remark(String),
     /// An address.
-    Host { ip: String, aliases: Vec<String>, comment: Option<String> },
+    Host {
+        /// The address.
+        ip: String,
+        /// Its names.
+        aliases: Vec<String>,
+        /// What stands behind the names.
+        comment: Option<String>,
+    },
+}
+
+/// The table.
+pub fn table(look: &Look) -> Result<Vec<Entry>, CallError> {
+    Ok(entries(&text(look)?))
 }
 
 fn entries(text: &str) -> Vec<Entry> {
@@ -239,12 +251,17 @@ fn get_alias(look: &Look, arguments: Arguments) -> CallResult {
 
 fn set_host(act: &Act, arguments: Arguments) -> CallResult {
     let args = SetHost::bind("hosts.set_host", arguments)?;
-    let aliases = names(args.alias)?.join(" ");
-    let comment = args.comment.map(|comment| format!("\t\t# {comment}")).unwrap_or_default();
-    let mut line = (!aliases.trim().is_empty()).then(|| format!("{}\t\t{aliases}{comment}\n", args.ip));
+    set(act, &args.ip, &names(args.alias)?, args.comment)
+}
+
+/// Gives an address these names and no others; no names remove it.
+pub fn set(act: &Act, ip: &str, aliases: &[String], comment: Option<String>) -> CallResult {
+    let aliases = aliases.join(" ");
+    let comment = comment.map(|comment| format!("\t\t# {comment}")).unwrap_or_default();
+    let mut line = (!aliases.trim().is_empty()).then(|| format!("{ip}\t\t{aliases}{comment}\n"));
     let mut content = String::new();
     for old in text(act)?.split_inclusive('\n') {
-        if old.split_whitespace().next() == Some(args.ip.as_str()) {
+        if old.split_whitespace().next() == Some(ip) {
             content.push_str(&line.take().unwrap_or_default());
         } else {
             content.push_str(old);
@@ -265,22 +282,27 @@ fn end_line(content: &mut String) {
 
 fn rm_host(act: &Act, arguments: Arguments) -> CallResult {
     let args = Pair::bind("hosts.rm_host", arguments)?;
-    let (names, old) = (names(args.alias)?, text(act)?);
-    if !has_all(&entries(&old), &args.ip, &names) {
+    remove(act, &args.ip, &names(args.alias)?)
+}
+
+/// Takes names from an address that has all of them.
+pub fn remove(act: &Act, ip: &str, names: &[String]) -> CallResult {
+    let old = text(act)?;
+    if !has_all(&entries(&old), ip, names) {
         return Ok(true.into());
     }
     let mut content = String::new();
     for line in old.split_inclusive('\n') {
         let (host, comment) = line.trim_end().split_once('#').map_or((line, None), |(host, rest)| (host, Some(rest)));
         let mut words = host.split_whitespace();
-        if words.next() != Some(args.ip.as_str()) {
+        if words.next() != Some(ip) {
             content.push_str(line);
             continue;
         }
         let rest: Vec<&str> = words.filter(|word| !names.iter().any(|name| name == word)).collect();
         if !rest.is_empty() {
             let comment = comment.map(|comment| format!(" #{comment}")).unwrap_or_default();
-            content.push_str(&format!("{}\t\t{}{comment}\n", args.ip, rest.join(" ")));
+            content.push_str(&format!("{ip}\t\t{}{comment}\n", rest.join(" ")));
         }
     }
     store(act, &content)
@@ -288,12 +310,17 @@ fn rm_host(act: &Act, arguments: Arguments) -> CallResult {
 
 fn add_host(act: &Act, arguments: Arguments) -> CallResult {
     let args = Pair::bind("hosts.add_host", arguments)?;
-    let (names, mut table) = (names(args.alias)?, entries(&text(act)?));
-    if has_all(&table, &args.ip, &names) {
+    add(act, &args.ip, names(args.alias)?)
+}
+
+/// Adds names to an address.
+pub fn add(act: &Act, address: &str, names: Vec<String>) -> CallResult {
+    let mut table = table(act)?;
+    if has_all(&table, address, &names) {
         return Ok(true.into());
     }
     let known = table.iter_mut().find_map(|entry| match entry {
-        Entry::Host { ip, aliases, .. } if *ip == args.ip => Some(aliases),
+        Entry::Host { ip, aliases, .. } if ip == address => Some(aliases),
         _ => None,
     });
     match known {
@@ -304,23 +331,28 @@ fn add_host(act: &Act, arguments: Arguments) -> CallResult {
                 }
             }
         }
-        None => table.push(Entry::Host { ip: args.ip, aliases: names, comment: None }),
+        None => table.push(Entry::Host { ip: address.to_owned(), aliases: names, comment: None }),
     }
     store(act, &written(&table))
 }
 
 fn set_comment(act: &Act, arguments: Arguments) -> CallResult {
     let args = Comment::bind("hosts.set_comment", arguments)?;
-    let mut table = entries(&text(act)?);
+    comment(act, &args.ip, args.comment)
+}
+
+/// Sets the comment of an address; false when the table does not have it.
+pub fn comment(act: &Act, address: &str, wanted: String) -> CallResult {
+    let mut table = table(act)?;
     let known = table.iter_mut().find_map(|entry| match entry {
-        Entry::Host { ip, comment, .. } if *ip == args.ip => Some(comment),
+        Entry::Host { ip, comment, .. } if ip == address => Some(comment),
         _ => None,
     });
     let Some(comment) = known else { return Ok(false.into()) };
-    if comment.as_deref() == Some(args.comment.as_str()) {
+    if comment.as_deref() == Some(wanted.as_str()) {
         return Ok(true.into());
     }
-    *comment = Some(args.comment);
+    *comment = Some(wanted);
     store(act, &written(&table))
 }
 

@@ -16,7 +16,9 @@ pub mod grains;
 pub mod hashutil;
 pub mod hosts;
 pub mod http;
+pub mod ini;
 pub mod mine;
+pub mod mount;
 pub mod network;
 pub mod pillar;
 pub mod pip;
@@ -24,6 +26,7 @@ pub mod pkg;
 pub mod publish;
 pub mod saltutil;
 pub mod service;
+pub mod ssh;
 pub mod state;
 pub mod supervisord;
 pub mod sys;
@@ -50,6 +53,8 @@ pub const MODULES: &[&[&Module]] = &[
         &hosts::MODULE,
         &http::MODULE,
         &mine::MODULE,
+        &ini::MODULE,
+        &mount::MODULE,
         &network::MODULE,
         &pillar::MODULE,
         &pip::MODULE,
@@ -58,6 +63,7 @@ pub const MODULES: &[&[&Module]] = &[
         &publish::SALTUTIL,
         &saltutil::MODULE,
         &service::MODULE,
+        &ssh::MODULE,
         &state::MODULE,
         &supervisord::MODULE,
         &sys::MODULE,

@@ -16,12 +16,17 @@ pub mod file;
 pub mod git;
 pub mod grains;
 pub mod group;
+pub mod host;
 pub mod http;
+pub mod ini;
 pub mod module;
+pub mod mount;
 pub mod pip;
 pub mod pkg;
 pub mod pkgrepo;
 pub mod service;
+pub mod ssh_auth;
+pub mod ssh_known_hosts;
 pub mod supervisord;
 pub mod sysctl;
 pub mod test;
@@ -46,13 +51,18 @@ pub const STATES: &[&StateModule] = &[
     &file::STATE,
     &git::STATE,
     &grains::STATE,
+    &host::STATE,
     &http::STATE,
+    &ini::STATE,
+    &mount::STATE,
     &group::STATE,
     &module::STATE,
     &pip::STATE,
     &pkg::STATE,
     &pkgrepo::STATE,
     &supervisord::STATE,
+    &ssh_auth::STATE,
+    &ssh_known_hosts::STATE,
     &sysctl::STATE,
     &service::STATE,
     &test::STATE,

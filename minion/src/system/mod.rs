@@ -12,12 +12,14 @@ pub mod environment;
 pub mod fs;
 pub mod git;
 pub mod http;
+pub mod mount;
 pub mod netlink;
 pub mod pip;
 pub mod platform;
 mod process;
 pub mod services;
 pub mod shadow;
+pub mod ssh;
 pub mod sysctl;
 pub mod user;
 

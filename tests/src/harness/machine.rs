@@ -9,8 +9,24 @@ use std::process::Command;
 use super::Finished;
 
 /// Modules whose states change the machine: their cases run in a copy (`tests/e2e/system_states.rs`).
-pub const SYSTEM_STATES: &[&str] =
-    &["alternatives", "cron", "git", "grains", "group", "pip", "service", "sysctl", "timezone", "user", "virtualenv"];
+pub const SYSTEM_STATES: &[&str] = &[
+    "alternatives",
+    "cron",
+    "git",
+    "grains",
+    "group",
+    "host",
+    "ini",
+    "mount",
+    "pip",
+    "service",
+    "ssh_auth",
+    "ssh_known_hosts",
+    "sysctl",
+    "timezone",
+    "user",
+    "virtualenv",
+];
 
 /// Mounts the copy and runs the words after the first four (root, upper, work, home) inside.
 const ENTER: &str = r#"

@@ -77,6 +77,8 @@ args! {
         keep: Option<bool> = None,
         /// Not used: a cached archive counts by its checksum.
         use_etag: bool = false,
+        /// Taken for trees written for the reference: `user` and `group` hold for everything below in any case.
+        recurse: Value = Value::Null,
     }
 }
 

@@ -46,6 +46,10 @@ args! {
         allow_symlink: bool = true,
         /// Leave the directory itself as it is, only what is below it counts.
         children_only: bool = false,
+        /// Another name for `user`.
+        owner: Option<String> = None,
+        /// Another name for `dir_mode`.
+        dirmode: Option<Mode> = None,
     }
 }
 
@@ -75,9 +79,11 @@ impl State for Directory {
         if !path.is_absolute() {
             return Err(Failure::new(format!("Specified file {} is not an absolute path", self.name)));
         }
-        let dir_mode = self.dir_mode.as_ref().or(self.mode.as_ref()).map_or(Ok(None), Mode::bits)?;
+        let dir_mode =
+            self.dir_mode.as_ref().or(self.dirmode.as_ref()).or(self.mode.as_ref()).map_or(Ok(None), Mode::bits)?;
         let file_mode = self.file_mode.as_ref().map_or(Ok(None), Mode::bits)?;
-        let wanted = Wanted { user: self.user.clone(), group: self.group.clone(), mode: dir_mode };
+        let wanted =
+            Wanted { user: self.user.clone().or(self.owner.clone()), group: self.group.clone(), mode: dir_mode };
         let own = wanted.resolve();
         let (set, remove) = (Vec::new(), Vec::new());
         let mut todo = Todo { path: path.clone(), create: false, in_the_way: false, set, remove, own, dir_mode };

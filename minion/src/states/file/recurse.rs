@@ -59,6 +59,8 @@ args! {
         backup: Option<Value> = None,
         /// Keep fetched sources in the cache (always done here).
         keep_source: bool = true,
+        /// Taken for trees written for the reference: directories above are made in any case.
+        makedirs: bool = true,
     }
 }
 

@@ -30,6 +30,8 @@ args! {
         group: Option<String> = None,
         /// Mode of directories that are made.
         mode: Option<Mode> = None,
+        /// Another name for `user`.
+        owner: Option<String> = None,
     }
 }
 
@@ -57,7 +59,7 @@ impl State for Symlink {
             return Err(Failure::new(format!("Specified file {name} is not an absolute path")));
         }
         let mode = self.mode.as_ref().map_or(Ok(None), Mode::bits)?;
-        let wanted = Wanted { user: self.user.clone(), group: self.group.clone(), mode };
+        let wanted = Wanted { user: self.user.clone().or(self.owner.clone()), group: self.group.clone(), mode };
         let resolved = wanted.resolve()?;
         let owner = Resolved { mode: None, ..resolved };
         let mut todo = Todo { path: path.clone(), resolved, replace: false, owner_only: false };

@@ -67,6 +67,10 @@ args! {
         disablerepo: Value = Value::Null,
         /// For other systems' packages; not used.
         refresh_modules: bool = false,
+        /// Taken for trees written for the reference, which does not use it: `pkg.latest` upgrades.
+        upgrade: Value = Value::Null,
+        /// Taken for trees written for the reference, which does not use it: repositories are `require`d.
+        pkgrepo: Value = Value::Null,
     }
 }
 

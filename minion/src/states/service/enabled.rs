@@ -12,6 +12,8 @@ args! {
     pub struct Name {
         /// The service.
         name: String,
+        /// Taken for trees written for the reference: the state says it.
+        enable: Option<bool> = None,
     }
 }
 

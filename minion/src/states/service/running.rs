@@ -33,6 +33,8 @@ args! {
         full_restart: bool = false,
         /// With `reload`: restart if the service cannot reload.
         force: bool = false,
+        /// Taken for trees written for the reference: a change of what is watched restarts unless `reload` is set.
+        restart: bool = true,
     }
 }
 
