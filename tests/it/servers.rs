@@ -28,7 +28,7 @@ struct Server {
     cases: &'static [Case],
 }
 
-const SERVERS: &[&Server] = &[&SUPERVISOR];
+const SERVERS: &[&Server] = &[&SUPERVISOR, &POSTGRES];
 
 /// True if there is a case for a state.
 pub(crate) fn has_case(name: &str) -> bool {
@@ -96,6 +96,167 @@ for i in $(seq 100); do supervisorctl -c R/s.conf pid > R/out 2>&1 && break; sle
     ],
 };
 
+/// Shell that finds the server's programs, and the account they run as: never root.
+macro_rules! pg {
+    ($($line:literal),*) => {
+        concat!(
+            "PATH=$PATH:$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)\n",
+            "as=; [ $(id -u) != 0 ] || as='setpriv --reuid 65534 --regid 65534 --clear-groups'\n",
+            "export PGPASSWORD=own-secret\n",
+            "sql() { psql -X -A -t -q -h R/ -U postgres \"$@\"; }\n",
+            $($line),*
+        )
+    };
+}
+
+/// The arguments that say which server: the minion's own account, a socket in the scratch directory, a password.
+macro_rules! on_pg {
+    ($($own:literal),*) => {
+        concat!("[", $($own),*, ", {user: ME}, {db_host: R/}, {db_user: postgres}, {db_password: own-secret}]")
+    };
+}
+
+const ROLES: &str = "sql -d postgres -c \"SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolcanlogin, rolpassword IS NOT NULL, \
+                     ARRAY(SELECT roleid::regrole FROM pg_auth_members WHERE member = a.oid) FROM pg_authid a \
+                     WHERE rolname ~ '^f' ORDER BY 1\"";
+
+const POSTGRES: Server = Server {
+    needs: &["psql"],
+    start: pg!(
+        "chmod 755 R/; mkdir R/pg R/space; echo own-secret > R/pg/secret; chmod 700 R/pg R/space\n",
+        "[ -z \"$as\" ] || chown -R 65534:65534 R/pg R/space; [ -z \"$as\" ] || chmod 777 R/\n",
+        "$as initdb -D R/pg/data -U postgres -A scram-sha-256 --pwfile=R/pg/secret --no-sync -E UTF8 --locale=C\n",
+        "$as pg_ctl -D R/pg/data -o \"-c listen_addresses= -c fsync=off -k R/\" -l R/pg/log -w start\n",
+        "sql -d postgres -c 'CREATE ROLE fleet_a; CREATE ROLE fleet_b LOGIN'"
+    ),
+    stop: pg!("$as pg_ctl -D R/pg/data -m immediate stop"),
+    line: pg!(""),
+    cases: &[
+        Case {
+            state: "postgres_user.present",
+            declaration: on_pg!(
+                "{name: fleet_u}, {password: \"it's a \\\\ secret\"}, {createdb: true}, {groups: fleet_a}"
+            ),
+            prepare: "",
+            damage: "sql -d postgres -c \"ALTER ROLE fleet_u NOCREATEDB SUPERUSER PASSWORD 'other'; REVOKE fleet_a FROM fleet_u; ALTER ROLE fleet_u NOSUPERUSER\"",
+            observe: ROLES,
+        },
+        Case {
+            state: "postgres_user.present",
+            declaration: on_pg!("{name: fleet_b}, {password: known}, {encrypted: md5}, {superuser: true}"),
+            prepare: "",
+            damage: "sql -d postgres -c 'ALTER ROLE fleet_b PASSWORD NULL NOSUPERUSER'",
+            observe: ROLES,
+        },
+        Case {
+            state: "postgres_user.absent",
+            declaration: on_pg!("{name: fleet_u}"),
+            prepare: "",
+            damage: "sql -d postgres -c 'CREATE ROLE fleet_u LOGIN'",
+            observe: ROLES,
+        },
+        Case {
+            state: "postgres_group.present",
+            declaration: on_pg!("{name: fleet_g}, {createroles: true}"),
+            prepare: "",
+            damage: "sql -d postgres -c 'ALTER ROLE fleet_g NOCREATEROLE'",
+            observe: ROLES,
+        },
+        Case {
+            state: "postgres_group.absent",
+            declaration: on_pg!("{name: fleet_g}"),
+            prepare: "",
+            damage: "sql -d postgres -c 'CREATE ROLE fleet_g'",
+            observe: ROLES,
+        },
+        Case {
+            state: "postgres_tablespace.present",
+            declaration: on_pg!(
+                "{name: fleet_space}, {directory: R/space}, {owner: fleet_b}, {options: {seq_page_cost: 1.5}}"
+            ),
+            prepare: "",
+            damage: "sql -d postgres -c 'ALTER TABLESPACE fleet_space OWNER TO postgres' -c 'ALTER TABLESPACE fleet_space RESET (seq_page_cost)'",
+            observe: "sql -d postgres -c 'SELECT spcname, spcowner::regrole, spcoptions FROM pg_tablespace ORDER BY 1'",
+        },
+        Case {
+            state: "postgres_database.present",
+            declaration: on_pg!(
+                "{name: fleet_d}, {owner: fleet_b}, {encoding: utf-8}, {template: template0}, {tablespace: fleet_space}"
+            ),
+            prepare: "",
+            damage: "sql -d postgres -c 'ALTER DATABASE fleet_d OWNER TO postgres' -c 'ALTER DATABASE fleet_d SET TABLESPACE pg_default'",
+            observe: "sql -d postgres -c 'SELECT datname, datdba::regrole, dattablespace, encoding FROM pg_database ORDER BY 1'",
+        },
+        Case {
+            state: "postgres_schema.present",
+            declaration: on_pg!("{name: fleet_s}, {dbname: fleet_d}, {owner: fleet_b}"),
+            prepare: "",
+            damage: "sql -d fleet_d -c 'DROP SCHEMA fleet_s'",
+            observe: "sql -d fleet_d -c 'SELECT nspname, nspowner::regrole FROM pg_namespace ORDER BY 1'",
+        },
+        Case {
+            state: "postgres_extension.present",
+            declaration: on_pg!("{name: plpgsql}, {maintenance_db: fleet_d}"),
+            prepare: "sql -d fleet_d -c 'DROP EXTENSION plpgsql'",
+            damage: "sql -d fleet_d -c 'DROP EXTENSION plpgsql'",
+            observe: "sql -d fleet_d -c 'SELECT extname, extversion FROM pg_extension ORDER BY 1'",
+        },
+        Case {
+            state: "postgres_extension.absent",
+            declaration: on_pg!("{name: plpgsql}, {maintenance_db: fleet_d}"),
+            prepare: "",
+            damage: "sql -d fleet_d -c 'CREATE EXTENSION plpgsql'",
+            observe: "sql -d fleet_d -c 'SELECT extname FROM pg_extension ORDER BY 1'",
+        },
+        Case {
+            state: "postgres_privileges.present",
+            declaration: on_pg!(
+                "{name: fleet_a}, {object_name: ALL}, {object_type: table}, {privileges: [SELECT, INSERT]}, {prepend: fleet_s}, {maintenance_db: fleet_d}"
+            ),
+            prepare: "sql -d fleet_d -c 'CREATE TABLE fleet_s.one(); CREATE TABLE fleet_s.\"It is\"(); GRANT SELECT ON fleet_s.one TO fleet_a'",
+            damage: "sql -d fleet_d -c 'REVOKE INSERT ON fleet_s.one FROM fleet_a'",
+            observe: "sql -d fleet_d -c \"SELECT relname, relacl FROM pg_class WHERE relkind = 'r' AND relnamespace = 'fleet_s'::regnamespace ORDER BY 1\"",
+        },
+        Case {
+            state: "postgres_privileges.present",
+            declaration: on_pg!("{name: fleet_b}, {object_name: fleet_a}, {object_type: group}, {grant_option: true}"),
+            prepare: "sql -d postgres -c 'GRANT fleet_a TO fleet_b'",
+            damage: "sql -d postgres -c 'REVOKE fleet_a FROM fleet_b'",
+            observe: "sql -d postgres -c 'SELECT roleid::regrole, member::regrole, admin_option FROM pg_auth_members ORDER BY 1, 2'",
+        },
+        Case {
+            state: "postgres_privileges.absent",
+            declaration: on_pg!(
+                "{name: fleet_a}, {object_name: fleet_d}, {object_type: database}, {privileges: [ALL]}"
+            ),
+            prepare: "sql -d postgres -c 'GRANT CONNECT ON DATABASE fleet_d TO fleet_a'",
+            damage: "sql -d postgres -c 'GRANT ALL ON DATABASE fleet_d TO fleet_a'",
+            observe: "sql -d postgres -c \"SELECT datacl FROM pg_database WHERE datname = 'fleet_d'\"",
+        },
+        Case {
+            state: "postgres_schema.absent",
+            declaration: on_pg!("{name: fleet_s}, {dbname: fleet_d}"),
+            prepare: "",
+            damage: "sql -d fleet_d -c 'CREATE SCHEMA fleet_s'",
+            observe: "sql -d fleet_d -c 'SELECT nspname FROM pg_namespace ORDER BY 1'",
+        },
+        Case {
+            state: "postgres_database.absent",
+            declaration: on_pg!("{name: fleet_d}"),
+            prepare: "",
+            damage: "sql -d postgres -c 'CREATE DATABASE fleet_d'",
+            observe: "sql -d postgres -c 'SELECT datname FROM pg_database ORDER BY 1'",
+        },
+        Case {
+            state: "postgres_tablespace.absent",
+            declaration: on_pg!("{name: fleet_space}"),
+            prepare: "",
+            damage: "sql -d postgres -c \"CREATE TABLESPACE fleet_space LOCATION 'R/space'\"",
+            observe: "sql -d postgres -c 'SELECT spcname FROM pg_tablespace ORDER BY 1'",
+        },
+    ],
+};
+
 /// Runs a line where the server is; its output stays out of the way unless it fails.
 fn on(root: &Path, line: &str) {
     let line = format!("{{ {line}\n}} > R/out 2>&1 || {{ cat R/out; exit 1; }}");
@@ -123,7 +284,8 @@ fn check(test: &str, server: &'static Server) {
     let _running = Running(&root, server);
     let act = minion(&root);
     for case in server.cases {
-        let declaration = case.declaration.replace("R/", &format!("{}/", root.display()));
+        let me = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
+        let declaration = case.declaration.replace("R/", &format!("{}/", root.display())).replace("ME", &me);
         std::fs::write(root.join("srv/case.sls"), format!("x:\n  {}: {declaration}\n", case.state)).unwrap();
         let shell = |line: &str| {
             if !line.is_empty() {
@@ -136,6 +298,11 @@ fn check(test: &str, server: &'static Server) {
         shell(case.damage);
         assert_eq!(settled(), wanted, "{}: the damage is not repaired", case.state);
     }
+}
+
+#[test]
+fn databases_are_as_predicted() {
+    check("databases_are_as_predicted", &POSTGRES);
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub mod network;
 pub mod pillar;
 pub mod pip;
 pub mod pkg;
+pub mod postgres;
 pub mod publish;
 pub mod saltutil;
 pub mod service;
@@ -39,6 +40,7 @@ use crate::cx::Module;
 /// All modules. A name may occur twice (a large module is several files) but no function may.
 pub const MODULES: &[&[&Module]] = &[
     &file::MODULES,
+    &postgres::MODULES,
     // One a line, so that branches that add modules merge.
     &[
         &alternatives::MODULE,

@@ -24,6 +24,7 @@ pub mod mount;
 pub mod pip;
 pub mod pkg;
 pub mod pkgrepo;
+pub mod postgres;
 pub mod service;
 pub mod ssh_auth;
 pub mod ssh_known_hosts;
@@ -63,6 +64,13 @@ pub const STATES: &[&StateModule] = &[
     &supervisord::STATE,
     &ssh_auth::STATE,
     &ssh_known_hosts::STATE,
+    &postgres::DATABASE,
+    &postgres::EXTENSION,
+    &postgres::GROUP,
+    &postgres::PRIVILEGES,
+    &postgres::SCHEMA,
+    &postgres::TABLESPACE,
+    &postgres::USER,
     &sysctl::STATE,
     &service::STATE,
     &test::STATE,

@@ -16,6 +16,8 @@ pub mod mount;
 pub mod netlink;
 pub mod pip;
 pub mod platform;
+pub mod postgres;
+pub mod postgres_password;
 mod process;
 pub mod services;
 pub mod shadow;
