@@ -19,7 +19,8 @@ const LOOK: Duration = Duration::from_secs(10);
 #[derive(Parser)]
 #[command(
     name = "swarm",
-    after_help = "Examples:\n  swarm --minions 9900\n  swarm --minions 1000 --restless 30 --soak 30"
+    after_help = "Examples:\n  swarm --minions 9900\n  swarm --minions 1000 --restless 30 --soak 30\n  \
+                  swarm --minions 100 --strangers 9000"
 )]
 struct Options {
     /// How many minions.
@@ -37,6 +38,9 @@ struct Options {
     /// Instead of measuring: so many minutes of pings while minions come and go.
     #[arg(long)]
     soak: Option<u64>,
+    /// Instead of measuring: so many unknown minions ask to be accepted at once, while the others are pinged.
+    #[arg(long)]
+    strangers: Option<usize>,
     /// Run as a process of the swarm.
     #[arg(long, hide = true)]
     child: bool,
@@ -65,7 +69,10 @@ fn main() -> ExitCode {
     });
     let (figures, lost) = match options.soak {
         Some(minutes) => runtime.block_on(soak(&options, &mut stage, Duration::from_secs(minutes * 60))),
-        None => runtime.block_on(measure(&options, &mut stage)),
+        None => match options.strangers {
+            Some(count) => runtime.block_on(strangers(&options, &mut stage, count)),
+            None => runtime.block_on(measure(&options, &mut stage)),
+        },
     };
     println!("{figures:#}");
     if lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -119,6 +126,48 @@ async fn measure(options: &Options, stage: &mut Stage) -> (Value, usize) {
         "master": { "rss_mib": master.rss as f64 / MIB, "pss_mib": master.pss as f64 / MIB, "files": master.files },
         "minion": { "pss_kib": swarm.pss as f64 / 1024.0 / minions as f64 },
         "store_mib": stage.store_bytes() as f64 / MIB,
+    });
+    (figures, lost)
+}
+
+/// Pings the accepted before and while the strangers come.
+async fn strangers(options: &Options, stage: &mut Stage, count: usize) -> (Value, usize) {
+    let load_before = load();
+    stage.spawn_master();
+    stage.wait_for_all(Duration::from_secs(120)).await;
+    let mut lost = 0;
+    let mut ping = async |stage: &Stage| {
+        let start = Instant::now();
+        let ping = stage.ping().await.expect("the master answers");
+        lost += options.minions - ping.returns.min(options.minions);
+        start.elapsed().as_secs_f64()
+    };
+    let mut quiet = Vec::new();
+    for _ in 0..options.rounds {
+        quiet.push(ping(stage).await);
+    }
+    let before = stage.master();
+    stage.strangers(count, options.processes);
+    let start = Instant::now();
+    let (mut flooded, mut most) = (Vec::new(), before.rss);
+    while stage.pending() < count && start.elapsed() < Duration::from_secs(300) {
+        flooded.push(ping(stage).await);
+        most = most.max(stage.master().rss);
+    }
+    let all_wait = start.elapsed().as_secs_f64();
+    let largest = |all: &[f64]| all.iter().copied().fold(0.0, f64::max);
+    let figures = json!({
+        "minions": options.minions,
+        "strangers": count,
+        "pending": stage.pending(),
+        "seconds_until_all_wait": all_wait,
+        "ping_seconds_before": { "median": median(quiet.clone()), "largest": largest(&quiet) },
+        "ping_seconds_meanwhile": { "count": flooded.len(), "median": median(flooded.clone()), "largest": largest(&flooded) },
+        "lost": lost,
+        "master_rss_mib": { "before": before.rss as f64 / MIB, "most": most as f64 / MIB },
+        "master_cpu_seconds": stage.master().cpu - before.cpu,
+        "load_before": load_before,
+        "load_after": load(),
     });
     (figures, lost)
 }

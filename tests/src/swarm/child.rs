@@ -42,6 +42,9 @@ pub struct ChildOptions {
     /// Of a hundred members, how many come and go.
     #[arg(long, default_value_t = 0)]
     pub restless: usize,
+    /// The master is not told their keys: they ask to be accepted.
+    #[arg(long, hide = true)]
+    pub unknown: bool,
 }
 
 /// Runs a process of the swarm. Says `ready` when its keys are in place.
@@ -64,7 +67,9 @@ pub fn run_child(options: &ChildOptions) -> Result<(), String> {
         let shared = Arc::new(shared);
         for number in options.first..options.first + options.count {
             let (id, identity) = (name(number), Arc::new(Identity::generate()));
-            std::fs::write(options.keys.join(id.as_str()), identity.public().to_pem()).map_err(text)?;
+            if !options.unknown {
+                std::fs::write(options.keys.join(id.as_str()), identity.public().to_pem()).map_err(text)?;
+            }
             let restless = number % 100 < options.restless;
             tokio::spawn(member(shared.clone(), id, identity, restless.then_some(number as u64)));
         }

@@ -1,6 +1,7 @@
 //! The master and the processes of the swarm around it.
 
 use std::io::{BufRead, BufReader};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -54,33 +55,53 @@ impl Stage {
     pub fn new(options: &StageOptions) -> Self {
         let config = format!("keep_jobs: 24\n{}", options.master_config);
         let fleet = Fleet::new(&FleetOptions { quiet: true, master_config: config, ..FleetOptions::default() });
-        let keys = fleet.dir().join("master/etc/salt/pki/master/minions");
-        std::fs::create_dir_all(&keys).expect("a directory can be made");
+        std::fs::create_dir_all(fleet.dir().join("master/etc/salt/pki/master/minions"))
+            .expect("a directory can be made");
         let journals = tempfile::Builder::new().prefix("swarm-").tempdir_in(&options.journals);
         let journals = journals.expect("a temporary directory can be made");
         let mut stage = Self { fleet, children: Vec::new(), journals, minions: options.minions };
+        let restless = options.restless.to_string();
+        stage.spawn(0..options.minions, options.processes, &["--restless", &restless]);
+        stage
+    }
+
+    /// Starts further members whose keys nobody accepted; they all ask at once.
+    pub fn strangers(&mut self, count: usize, processes: usize) {
+        self.spawn(self.minions..self.minions + count, processes, &["--unknown"]);
+    }
+
+    fn keys(&self) -> PathBuf {
+        self.fleet.dir().join("master/etc/salt/pki/master")
+    }
+
+    /// How many keys wait to be accepted.
+    pub fn pending(&self) -> usize {
+        let waiting = std::fs::read_dir(self.keys().join("minions_pre"));
+        waiting.map_or(0, |entries| entries.flatten().filter(|entry| !entry.file_name().is_empty()).count())
+    }
+
+    fn spawn(&mut self, members: Range<usize>, processes: usize, more: &[&str]) {
         let own = std::env::current_exe().expect("the running program has a path");
-        let mut first = 0;
-        for number in 0..options.processes {
-            let count = (options.minions - first) / (options.processes - number);
+        let mut first = members.start;
+        let started = self.children.len();
+        for number in 0..processes {
+            let count = (members.end - first) / (processes - number);
             let mut command = Command::new(&own);
             command.arg("--child").args(["--first", &first.to_string(), "--count", &count.to_string()]);
-            command.arg("--dir").arg(stage.journals.path().join(number.to_string())).arg("--keys").arg(&keys);
-            command.args(["--publish", &stage.fleet.publish_port.to_string()]);
-            command.args(["--request", &stage.fleet.request_port.to_string()]);
-            command.args(["--restless", &options.restless.to_string()]);
-            stage
-                .children
-                .push(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it is this program"));
+            let dir = self.journals.path().join(format!("{}", started + number));
+            command.arg("--dir").arg(dir).arg("--keys").arg(self.keys().join("minions"));
+            command.args(["--publish", &self.fleet.publish_port.to_string()]);
+            command.args(["--request", &self.fleet.request_port.to_string()]).args(more);
+            let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+            self.children.push(child.expect("it is this program"));
             first += count;
         }
-        for child in &mut stage.children {
+        for child in &mut self.children[started..] {
             let mut line = String::new();
             let out = child.stdout.as_mut().expect("it is piped");
             BufReader::new(out).read_line(&mut line).expect("a child speaks");
             assert_eq!(line, "ready\n", "a process of the swarm did not start");
         }
-        stage
     }
 
     /// The fleet around the master.
