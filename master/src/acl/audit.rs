@@ -82,7 +82,7 @@ impl<'a> Entry<'a> {
             user: &caller.name,
             uid: caller.uid,
             from: format!("api.sock pid {}", caller.pid),
-            what,
+            what: cut(what),
             target,
             args: String::new(),
             jid: None,
@@ -134,6 +134,7 @@ impl Audit {
         }
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(entry.outcome, Outcome::Denied | Outcome::Invalid | Outcome::NoTarget) {
+            entry.target = cut(entry.target);
             match inner.refused(entry.uid) {
                 Some(unwritten) => entry.unwritten = unwritten,
                 None => return,
@@ -202,6 +203,12 @@ fn open(path: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
+/// The beginning of a text that somebody chose who may be refused: none may fill the disk.
+fn cut(text: &str) -> &str {
+    let end = (0..=LONGEST.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
+}
+
 /// Arguments as they are written. What may be secret is left out by its name: the master does not know the functions.
 pub fn shown(function: &str, arg: &[Value], kwarg: &Map) -> String {
     let secret = |name: &str| SECRET.iter().any(|word| name.to_ascii_lowercase().contains(word));
@@ -217,8 +224,7 @@ pub fn shown(function: &str, arg: &[Value], kwarg: &Map) -> String {
     }
     let mut text = parts.join(" ");
     if text.len() > LONGEST {
-        let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(end);
+        text.truncate(cut(&text).len());
         text.push_str("...");
     }
     text
@@ -239,6 +245,17 @@ mod tests {
     fn lines(path: &Path) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(path).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_refused_line_is_short_however_long_the_names_were() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit");
+        let (audit, who, long) = (Audit::new(path.clone(), Arc::default()), caller(), "é".repeat(1 << 20));
+        audit.write(Entry::new(&who, &long, &long, Outcome::Denied));
+        audit.write(Entry::new(&who, &long, "glob *", Outcome::Started));
+        assert!(fs::metadata(&path).unwrap().len() < 3 * LONGEST as u64 + 1000);
+        assert_eq!(lines(&path).len(), 2);
     }
 
     #[test]
