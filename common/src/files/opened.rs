@@ -49,15 +49,24 @@ impl Opened {
 
     /// Bytes from `offset` on, `length` of them or as many as there are.
     pub fn part(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut part = vec![0; length];
+        let filled = self.fill(offset, &mut part)?;
+        part.truncate(filled);
+        Ok(part)
+    }
+
+    /// Fills a buffer with the bytes from `offset` on; how many there are.
+    fn fill(&self, offset: u64, part: &mut [u8]) -> io::Result<usize> {
         match &self.content {
             Content::Memory(bytes) => {
-                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-                Ok(bytes[start..start.saturating_add(length).min(bytes.len())].to_vec())
+                let rest = &bytes[usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len())..];
+                let count = rest.len().min(part.len());
+                part[..count].copy_from_slice(&rest[..count]);
+                Ok(count)
             }
             Content::File(file) => {
-                let mut part = vec![0; length];
                 let mut filled = 0;
-                while filled < length {
+                while filled < part.len() {
                     match file.read_at(&mut part[filled..], offset.saturating_add(filled as u64)) {
                         Ok(0) => break,
                         Ok(count) => filled += count,
@@ -65,8 +74,7 @@ impl Opened {
                         Err(error) => return Err(error),
                     }
                 }
-                part.truncate(filled);
-                Ok(part)
+                Ok(filled)
             }
         }
     }
@@ -109,11 +117,15 @@ impl Opened {
     /// True if both hold the same bytes.
     pub fn holds_the_same(&self, other: &Self) -> io::Result<bool> {
         let length = PIECE.min(usize::try_from(self.stat.size).unwrap_or(PIECE).saturating_add(1));
+        let (mut one, mut two) = (vec![0; length], vec![0; length]);
         let mut offset = 0;
         loop {
-            let (one, two) = (self.part(offset, length)?, other.part(offset, length)?);
-            if one != two || one.len() < length {
-                return Ok(one == two);
+            let (here, there) = (self.fill(offset, &mut one)?, other.fill(offset, &mut two)?);
+            if one[..here] != two[..there] {
+                return Ok(false);
+            }
+            if here < length {
+                return Ok(true);
             }
             offset += length as u64;
         }

@@ -150,7 +150,8 @@ impl FileServer {
             let sum = self.index.sum(&file).map_err(failed)?;
             let facts = FileFacts { sha256: ByteBuf::from(sum), ..facts(file.stat()) };
             let is_new = one.held.as_ref() != sum.as_slice();
-            let content = (is_new && facts.size <= SMALL).then(|| file.part(0, SMALL as usize)).transpose();
+            let length = usize::try_from(facts.size).unwrap_or(usize::MAX);
+            let content = (is_new && facts.size <= SMALL).then(|| file.part(0, length)).transpose();
             let content = content.map_err(failed)?;
             bytes += content.as_ref().map_or(64, |content| content.len() as u64);
             files.push(Brought { facts: Some(facts), content: content.map(ByteBuf::from) });

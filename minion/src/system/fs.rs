@@ -93,12 +93,16 @@ pub fn write_atomic_with(
         _ => Path::new("."),
     };
     let former = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file);
-    let mode =
-        options.mode.or_else(|| former.as_ref().map(|meta| meta.mode() & 0o7777)).unwrap_or_else(|| 0o644 & !umask());
+    let mode = options.mode.or_else(|| former.as_ref().map(|meta| meta.mode() & 0o7777));
     let uid = options.uid.or_else(|| former.as_ref().map(MetadataExt::uid));
     let gid = options.gid.or_else(|| former.as_ref().map(MetadataExt::gid));
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".fleet-")
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".fleet-");
+    if mode.is_none() {
+        // The kernel takes the umask off.
+        builder.permissions(std::fs::Permissions::from_mode(0o644));
+    }
+    let mut temporary = builder
         .tempfile_in(parent)
         .map_err(|source| FileFault::Io { path: path.to_owned(), source: source.kind().into() })?;
     let file = temporary.as_file_mut();
@@ -111,13 +115,23 @@ pub fn write_atomic_with(
     Ok(())
 }
 
-fn settle(file: &std::fs::File, uid: Option<u32>, gid: Option<u32>, mode: u32, sync: Sync) -> std::io::Result<()> {
-    let now = file.metadata()?;
-    if uid.is_some_and(|uid| uid != now.uid()) || gid.is_some_and(|gid| gid != now.gid()) {
-        fchown(file, uid, gid)?;
+fn settle(
+    file: &std::fs::File,
+    uid: Option<u32>,
+    gid: Option<u32>,
+    mode: Option<u32>,
+    sync: Sync,
+) -> std::io::Result<()> {
+    if uid.is_some() || gid.is_some() {
+        let now = file.metadata()?;
+        if uid.is_some_and(|uid| uid != now.uid()) || gid.is_some_and(|gid| gid != now.gid()) {
+            fchown(file, uid, gid)?;
+        }
     }
-    // After chown, which clears the set-user-id bits.
-    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    if let Some(mode) = mode {
+        // After chown, which clears the set-user-id bits.
+        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    }
     if sync == Sync::Now { file.sync_all() } else { Ok(()) }
 }
 

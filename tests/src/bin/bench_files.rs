@@ -37,6 +37,10 @@ struct Options {
 }
 
 const BIG_MIB: usize = 100;
+/// The first one is measured alone, all of them where several run at once.
+const MINIONS: [&str; 4] = ["m1", "m2", "m3", "m4"];
+/// The directory of a minion's own files in a state tree.
+const OWN: &str = "states/{{ grains['id'] }}";
 
 /// One side of the comparison: how a command is run, where its trees and its minion's cache are.
 struct Side<'s> {
@@ -51,9 +55,11 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let mut fleet = Fleet::new(&FleetOptions { quiet: true, ..FleetOptions::default() });
     fleet.start_master();
-    fleet.start_minion("m1", "");
-    fleet.accept(&["m1"]);
-    fleet.wait_for(&["m1"]);
+    for id in MINIONS {
+        fleet.start_minion(id, "");
+    }
+    fleet.accept(&MINIONS);
+    fleet.wait_for(&MINIONS);
     let reference = options.reference.as_deref().map(Reference::start);
     let ours = Side {
         ctl: &|args| fleet.ctl(args),
@@ -156,17 +162,26 @@ impl Bench<'_> {
 
     fn highstate(&self, fleet: &Fleet) {
         self.both(|side| {
-            mixed_states(&side.states, &side.out.join("states"), 1000).expect("files can be written");
+            mixed_states(&side.states, &side.out.join(OWN), 1000).expect("files can be written");
         });
         let highstate = |side: &Side<'_>| {
             let took = timed(side, &["m1", "state.apply", "k", "--out", "json", "-t", "120"]);
-            assert!(side.out.join("states/inline-1.conf").exists());
+            assert!(side.out.join("states/m1/inline-1.conf").exists());
             took
         };
         self.both(|side| assert!(highstate(side) > 0.0));
         self.measure(highstate).print("1,000 mixed chunks, nothing to change, whole command", "");
         let inside = median(self.rounds, || in_minion(fleet, "state.apply", "k"));
         println!("1,000 mixed chunks, nothing to change, in the minion: {:.1} ms (budget <= 70 ms)", inside * 1e3);
+        let all = || timed(&self.ours, &["m*", "state.apply", "k", "--out", "json", "-t", "120"]);
+        let (first, again) = (all(), median(self.rounds, all));
+        println!(
+            "the same on {} minions of this machine at once, whole command: three of them from nothing {:.1} ms, nothing to \
+             change {:.1} ms",
+            MINIONS.len(),
+            first * 1e3,
+            again * 1e3
+        );
     }
 
     fn both(&self, make: impl Fn(&Side<'_>)) {

@@ -168,7 +168,7 @@ impl<'e> Apt<'e> {
             let finished = self.quiet(["apt-get", "-q", "update"]).run()?;
             let (out, err) = (String::from_utf8_lossy(&finished.stdout), String::from_utf8_lossy(&finished.stderr));
             // Unlike dpkg's, the lock on the lists is not waited for by apt itself.
-            if let Some(locked) = Locked::told(&err, self.lock_timeout) {
+            if let Some(locked) = Locked::told(&out, &err, self.lock_timeout) {
                 if Instant::now() >= deadline {
                     return Err(locked.into());
                 }
@@ -200,7 +200,8 @@ impl<'e> Apt<'e> {
         }
         words.extend(step_words(step, options));
         let finished = self.quiet(&words).run()?;
-        if let Some(locked) = Locked::told(&String::from_utf8_lossy(&finished.stderr), self.lock_timeout) {
+        let (out, err) = (String::from_utf8_lossy(&finished.stdout), String::from_utf8_lossy(&finished.stderr));
+        if let Some(locked) = Locked::told(&out, &err, self.lock_timeout) {
             return Err(locked.into());
         }
         self.text(finished).map(drop)
