@@ -1,4 +1,5 @@
 //! Command lines of the minion's programs.
 
+mod idle;
 pub mod saltcall;
 pub mod saltminion;

@@ -13,6 +13,7 @@ use fleet_common::log::{self, LogOptions};
 use fleet_common::notify::notify;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::idle;
 use crate::config::Config;
 use crate::worker::host::Program;
 use crate::{Minion, Reloader, connector, registry};
@@ -119,8 +120,10 @@ async fn serve(config: &Config) -> Result<Exit, Diagnostic> {
     let directory = config.config_dir.clone();
     minion
         .run(connector, async move {
+            let mut resting = std::pin::pin!(idle::run());
             let ends_jobs = loop {
                 tokio::select! {
+                    () = &mut resting => {}
                     _ = terminate.recv() => break false,
                     _ = interrupt.recv() => break true,
                     _ = hangup.recv() => reload(&directory, &reloader).await,

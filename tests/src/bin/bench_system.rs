@@ -16,6 +16,9 @@ use fleet_master::client::Client;
 use fleet_tests::harness::{Finished, Fleet, FleetOptions, Reference, wait_until};
 use rustix::process::Signal;
 
+/// After this a minion without jobs has let go of what only work needs, and beaten twice more.
+const UNTIL_IDLE: Duration = Duration::from_secs(45);
+
 /// Measure the system's latency, throughput and memory, beside the reference where it is given.
 #[derive(Parser)]
 #[command(name = "bench_system", after_help = "Example:\n  bench_system --reference ~/venv/bin --rounds 50")]
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
     row("'*' test.ping, whole command, 1 minion", command * 1e3, "ms", theirs.map(|t| t.command * 1e3), "<= 10 ms");
     let jobs = sequential(&fleet, Duration::from_secs(3));
     row("sequential test.ping on one API connection", jobs, "jobs/s", None, ">= 1500 jobs/s");
-    std::thread::sleep(Duration::from_secs(2));
+    std::thread::sleep(UNTIL_IDLE);
     let (minion, master) = (pss(fleet.pid("m1")), pss(fleet.pid("master")));
     row("idle minion PSS", minion, "MiB", theirs.map(|t| t.minion_pss), "<= 6 MiB");
     row("idle master PSS", master, "MiB", theirs.map(|t| t.master_pss), "<= 40 MiB");
