@@ -1,5 +1,6 @@
 //! `saltctl`: runs a function on minions and shows what they answer.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -211,7 +212,8 @@ struct Screen<'a> {
     jid: Option<Jid>,
     live: Option<Live>,
     all: Map,
-    out: Option<String>,
+    /// What those of `all` say how they are shown.
+    outs: BTreeSet<Option<String>>,
     /// Names of a list that no accepted minion has.
     unknown: Vec<String>,
     exit: u8,
@@ -225,7 +227,17 @@ impl<'a> Screen<'a> {
         // Until the summary says otherwise, nobody has answered.
         let exit = Exit::Missing as u8;
         let live = None;
-        Ok(Self { options, outputter, output, jid: None, live, all: Map::new(), out: None, unknown: Vec::new(), exit })
+        Ok(Self {
+            options,
+            outputter,
+            output,
+            jid: None,
+            live,
+            all: Map::new(),
+            outs: BTreeSet::new(),
+            unknown: Vec::new(),
+            exit,
+        })
     }
 
     /// Takes an event; gives the exit status when there is nothing to wait for any more.
@@ -300,7 +312,7 @@ impl<'a> Screen<'a> {
             let _ = writeln!(terminal::err(), "{}: {diagnostic}", ret.id);
         }
         if self.options.at_once {
-            self.out = self.out.take().or(ret.out);
+            self.outs.insert(ret.out);
             self.all.insert(ret.id.as_str(), ret.ret);
             return Ok(());
         }
@@ -329,8 +341,8 @@ impl<'a> Screen<'a> {
         if !self.options.at_once || self.all.is_empty() {
             return Ok(());
         }
-        let (all, out) = (std::mem::take(&mut self.all), self.out.take());
-        self.show(&Value::Map(all), out.as_deref(), 0)
+        let (all, outs) = (std::mem::take(&mut self.all), std::mem::take(&mut self.outs));
+        self.show(&Value::Map(all), agreed(outs).as_deref(), 0)
     }
 
     fn show(&mut self, data: &Value, out: Option<&str>, retcode: i64) -> Result<(), Failure> {
@@ -341,7 +353,9 @@ impl<'a> Screen<'a> {
             // The answers are there: they are shown all the same.
             Err(fault) => {
                 eprintln!("saltctl: {fault}");
-                self.outputter = Some("nested".to_owned());
+                if self.outputter.is_some() {
+                    self.outputter = Some("nested".to_owned());
+                }
                 output::render("nested", data, &self.output)?
             }
         };
@@ -368,6 +382,11 @@ impl<'a> Screen<'a> {
     }
 }
 
+/// How several answers are shown at once: as all of them say. One minion alone does not hide those of the others.
+fn agreed(mut outs: BTreeSet<Option<String>>) -> Option<String> {
+    if outs.len() == 1 { outs.pop_first().flatten() } else { None }
+}
+
 /// `90`, `30m`, `24h`, `7d` in seconds.
 fn seconds(text: &str) -> Result<u64, String> {
     let (digits, unit) = match text.as_bytes().last() {
@@ -388,6 +407,14 @@ mod tests {
     fn job(words: &[&str]) -> NewJob {
         let argv = std::iter::once("saltctl").chain(words.iter().copied());
         Options::try_parse_from(argv).unwrap().job(false).unwrap()
+    }
+
+    #[test]
+    fn one_minion_does_not_say_how_others_are_shown() {
+        let said = |names: &[Option<&str>]| agreed(names.iter().map(|name| name.map(str::to_owned)).collect());
+        assert_eq!(said(&[Some("highstate"), Some("highstate")]).as_deref(), Some("highstate"));
+        assert_eq!(said(&[Some("quiet"), None]), None);
+        assert_eq!(said(&[]), None);
     }
 
     #[test]
