@@ -35,6 +35,16 @@ pub fn median(rounds: usize, run: impl FnMut() -> f64) -> f64 {
     times[times.len() / 2]
 }
 
+/// Moves a directory out of the way, if it is there, for a run from nothing. It is not deleted: for some seconds ext4 looks
+/// through all inodes that were just deleted before it gives out a new one, which made up half of such runs.
+pub fn put_aside(dir: &Path) -> io::Result<()> {
+    let free = (0..).map(|number| dir.with_extension(format!("aside{number}"))).find(|path| !path.exists());
+    match free.map(|path| fs::rename(dir, path)) {
+        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Processor time of this process so far: a busy machine changes little of it.
 pub fn processor() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);

@@ -335,24 +335,27 @@ pub(super) fn noted(days: &Days, jid: &Jid) -> Result<Vec<(MinionId, LedgerRow)>
 
 /// The newest jobs, at most `most`.
 pub(super) fn list(days: &Days, most: usize) -> Result<Vec<JobSummary>, StoreError> {
+    // Those of now and those of later: a refused job may be removed, and forgotten, in the middle of the listing.
+    let before = days.refused.all();
     let mut found = Vec::new();
     for tables in days.all() {
         if found.len() >= most {
             break;
         }
         found.extend(tables?.summaries(most - found.len())?);
-        found.retain(|job| !days.refused.contains(&job.jid));
+        found.retain(|job| !before.contains(&job.jid) && !days.refused.contains(&job.jid));
     }
     Ok(found)
 }
 
 /// Jobs that are not over and expire before `before`.
 pub(super) fn live(days: &Days, before: u64) -> Result<Vec<Jid>, StoreError> {
+    let refused = days.refused.all();
     let mut found = Vec::new();
     for tables in days.all() {
         found.extend(tables?.live(before)?);
     }
-    found.retain(|jid| !days.refused.contains(jid));
+    found.retain(|jid| !refused.contains(jid) && !days.refused.contains(jid));
     Ok(found)
 }
 

@@ -57,7 +57,7 @@ impl Rows {
 
     pub(super) fn get(&self, path: &Path, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let head = self.heads.get(key).map_err(StoreError::engine(path))?;
-        head.map(|head| self.join(path, key, &head)).transpose()
+        head.map_or(Ok(None), |head| self.whole(path, key, head))
     }
 
     pub(super) fn get_message<T: DeserializeOwned>(&self, path: &Path, key: &[u8]) -> Result<Option<T>, StoreError> {
@@ -70,10 +70,12 @@ impl Rows {
         path: &'a Path,
         prefix: &[u8],
     ) -> impl DoubleEndedIterator<Item = Result<(sled::IVec, Vec<u8>), StoreError>> + 'a {
-        self.heads.scan_prefix(prefix).map(move |row| {
-            let (key, head) = row.map_err(StoreError::engine(path))?;
-            let value = self.join(path, &key, &head)?;
-            Ok((key, value))
+        self.heads.scan_prefix(prefix).filter_map(move |row| {
+            let found = row.map_err(StoreError::engine(path)).and_then(|(key, head)| {
+                let value = self.whole(path, &key, head)?;
+                Ok(value.map(|value| (key, value)))
+            });
+            found.transpose()
         })
     }
 
@@ -90,6 +92,22 @@ impl Rows {
 
     pub(super) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, StoreError> {
         rmp_serde::from_slice(bytes).map_err(|error| StoreError::Corrupt { table: self.table, why: error.to_string() })
+    }
+
+    /// The value of a head. `None` when it was removed since the head was read; a value that was replaced is read again.
+    fn whole(&self, path: &Path, key: &[u8], mut head: sled::IVec) -> Result<Option<Vec<u8>>, StoreError> {
+        loop {
+            match self.join(path, key, &head) {
+                Err(corrupt @ StoreError::Corrupt { .. }) => {
+                    match self.heads.get(key).map_err(StoreError::engine(path))? {
+                        None => return Ok(None),
+                        Some(now) if now == head => return Err(corrupt),
+                        Some(now) => head = now,
+                    }
+                }
+                joined => return joined.map(Some),
+            }
+        }
     }
 
     fn join(&self, path: &Path, key: &[u8], head: &[u8]) -> Result<Vec<u8>, StoreError> {
@@ -143,5 +161,25 @@ mod tests {
         assert_eq!(rows.get(dir.path(), b"key").unwrap(), None);
         assert_eq!(rows.get(dir.path(), b"key2").unwrap().unwrap().len(), 2 * ROW);
         assert!(rows.parts.iter().values().all(|part| part.unwrap().len() <= ROW));
+    }
+
+    #[test]
+    fn what_is_removed_while_it_is_read_is_gone_and_what_lacks_parts_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = sled::open(dir.path()).unwrap();
+        let rows = Rows::open(&db, dir.path(), "t").unwrap();
+        let value = vec![7; 2 * ROW];
+        for key in ["a", "b"] {
+            rows.put(dir.path(), key.as_bytes(), &value).unwrap();
+        }
+        let read = rows.heads.get("a").unwrap().unwrap();
+        rows.remove(dir.path(), b"a").unwrap();
+        assert_eq!(rows.whole(dir.path(), b"a", read.clone()).unwrap(), None);
+        rows.put(dir.path(), b"a", b"short").unwrap();
+        assert_eq!(rows.whole(dir.path(), b"a", read).unwrap().as_deref(), Some(&b"short"[..]));
+        rows.parts.remove(part_key(b"b", 0)).unwrap();
+        assert!(rows.get(dir.path(), b"b").is_err());
+        let found: Vec<bool> = rows.scan(dir.path(), b"").map(|row| row.is_ok()).collect();
+        assert_eq!(found, [true, false]);
     }
 }

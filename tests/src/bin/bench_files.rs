@@ -106,7 +106,7 @@ impl Bench<'_> {
         });
         let cold = |side: &Side<'_>| {
             for folder in [&side.cache, &side.out] {
-                drop(fs::remove_dir_all(folder));
+                bench::put_aside(folder).expect("a directory can be renamed");
             }
             fs::create_dir_all(&side.out).expect("directories can be made");
         };

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
@@ -171,7 +171,7 @@ fn commands(options: &Options) -> Result<(), String> {
     print("10,000 test.nop in a chain", "<= 300 ms", false, &apply("chain-10000"));
     print("10,000 all requiring one", "<= 300 ms", false, &apply("first-10000"));
     print("1,000 mixed, nothing there", "<= 200 ms", true, &|caller| {
-        forget(&caller.dir.join("out"));
+        bench::put_aside(&caller.dir.join("out")).expect("a directory can be renamed");
         caller.call(&["state.apply", "k"])
     });
     print("1,000 mixed, nothing to change", "<= 50 ms", true, &apply("k"));
@@ -184,11 +184,6 @@ fn cost(rounds: usize, run: impl FnMut() -> f64) -> (f64, f64) {
     let before = bench::processor_of_children();
     let wall = median(rounds, run);
     (wall, (bench::processor_of_children() - before) / rounds as f64)
-}
-
-/// Removes a directory that may not be there.
-fn forget(dir: &Path) {
-    drop(std::fs::remove_dir_all(dir));
 }
 
 /// Seconds of processor time for compiling and for running, best of the rounds.
