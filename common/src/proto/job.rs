@@ -53,6 +53,11 @@ const KINDS: &[(&str, TargetKind)] = &[
 ];
 
 impl TargetKind {
+    /// Every kind.
+    pub fn all() -> impl Iterator<Item = Self> {
+        KINDS.iter().map(|(_, kind)| *kind)
+    }
+
     /// The kind of that name.
     pub fn named(word: &str) -> Result<Self, Diagnostic> {
         if word == "range" {

@@ -66,19 +66,7 @@ fn targets(bytes: &[u8]) {
     });
     let Ok(expr) = std::str::from_utf8(bytes) else { return };
     let groups: Map = [("front", "web* or N@back"), ("back", "N@front")].into_iter().collect();
-    for kind in [
-        TargetKind::Glob,
-        TargetKind::Pcre,
-        TargetKind::List,
-        TargetKind::Grain,
-        TargetKind::GrainPcre,
-        TargetKind::Pillar,
-        TargetKind::PillarPcre,
-        TargetKind::PillarExact,
-        TargetKind::Ipcidr,
-        TargetKind::Nodegroup,
-        TargetKind::Compound,
-    ] {
+    for kind in TargetKind::all() {
         if let Ok(matcher) = Matcher::parse(&Meant::new(kind, expr), &groups) {
             matcher.matches(subject);
         }
