@@ -57,6 +57,13 @@ fn a_join_string_is_all_a_minion_needs_and_its_token_works_once() {
     let seen = fleet.ctl(&["web1", "config.items", "--out", "json", "--static"]);
     assert!(!seen.stdout.contains(&token), "a function shows it");
     assert_ne!(fleet.key(&["--gen-token", "a b"]).status, 0);
+    // No token is made that nobody could be shown.
+    let made =
+        || fs::read_to_string(fleet.dir().join("master/var/log/salt/audit")).unwrap().matches("gen_token").count();
+    let before = made();
+    let refused = fleet.key(&["--gen-token", "*", "--master-address", "a b"]);
+    assert!(refused.status != 0 && refused.stderr.contains("'a b' is no address"), "{}", refused.stderr);
+    assert!(before >= 2 && made() == before, "a token was made");
 }
 
 #[test]

@@ -98,6 +98,12 @@ pub fn join(args: &OwnArgs, config: &Config, root: &str, token: Option<String>) 
     })
 }
 
+/// Refuses an address that no join string can carry, before a token is made for it.
+pub fn check_address(args: &OwnArgs, config: &Config) -> Result<(), Diagnostic> {
+    let any_root = "00".repeat(32);
+    join(args, config, &any_root, None).map(drop)
+}
+
 /// Makes a pair of keys; says where.
 pub fn generate(name: &str, directory: &Path) -> Result<String, Diagnostic> {
     let name: MinionId = name.parse().map_err(|error| {

@@ -265,6 +265,7 @@ impl Run<'_, '_> {
         let own = &self.options.own;
         let join = match pattern {
             Some(pattern) => {
+                key_own::check_address(own, self.config)?;
                 // Whoever may make tokens need not be able to read the master's files.
                 let made = self.keys.make_token(&NewToken { pattern, seconds: own.token_life })?;
                 key_own::join(own, self.config, &made.root, Some(made.token))?
