@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn build(workspace: &Path) -> bool {
-    say("building master and minion (the first time takes a minute or two)");
+    say("building master and minion (the first time takes a few minutes)");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(["build", "-q", "-p", "fleet-master", "-p", "fleet-minion", "--bins"])
