@@ -14,6 +14,7 @@ pub mod grains;
 pub mod highstate;
 pub mod job;
 pub mod journal;
+pub mod kept;
 pub mod known;
 pub mod listen;
 pub mod masterless;

@@ -1,66 +1,44 @@
 //! The mine of a minion without a master: its own values, in its cache directory.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use fleet_common::call::{CallError, Facts};
 use fleet_common::functions::matching;
-use fleet_common::proto::decode::{Limits, decode, encode};
 use fleet_common::proto::mine::{Mine, MineEntry};
 use fleet_common::value::{Map, Value};
 
 use crate::cx::Look;
-use crate::system::fs::{WriteOptions, read_bounded, write_atomic};
+use crate::kept::Kept;
 
-/// Most bytes of the file.
-const MOST_BYTES: u64 = 16 << 20;
+const MINE: Kept = Kept { file: "mine", remedy: "remove the file, mine.update makes it anew" };
 
 type Entries = BTreeMap<String, MineEntry>;
 
-fn file(look: &Look) -> PathBuf {
-    look.cache_dir().join("mine")
-}
-
-fn read(look: &Look) -> Result<Entries, CallError> {
-    match read_bounded(&file(look), MOST_BYTES) {
-        Ok(bytes) => decode(&bytes, Limits::SESSION).map_err(|error| {
-            CallError::Failed(format!("{}: {error}; remove the file, mine.update makes it anew", file(look).display()))
-        }),
-        Err(fault) if fault.is_missing() => Ok(Entries::new()),
-        Err(fault) => Err(CallError::Failed(fault.to_string())),
-    }
-}
-
-fn write(look: &Look, entries: &Entries) -> Result<Value, CallError> {
-    let failed = |why: String| CallError::Failed(why);
-    std::fs::create_dir_all(look.cache_dir()).map_err(|error| failed(error.to_string()))?;
-    let options = WriteOptions { mode: Some(0o600), ..WriteOptions::default() };
-    write_atomic(&file(look), &encode(entries), &options).map_err(|fault| failed(fault.to_string()))?;
-    Ok(Value::Bool(true))
+fn change(look: &Look, change: impl FnOnce(&mut Entries)) -> Result<Value, CallError> {
+    MINE.change(look, |entries| {
+        change(entries);
+        Ok(true.into())
+    })
 }
 
 /// What the master would answer, for this minion alone.
 pub fn answer(look: &Look, ask: Mine) -> Result<Value, CallError> {
-    let mut entries = read(look)?;
     match ask {
-        Mine::Send { entries: new, clear } => {
+        Mine::Send { entries: new, clear } => change(look, |entries| {
             if clear {
                 entries.clear();
             }
             entries.extend(new);
-            write(look, &entries)
-        }
-        Mine::Delete { name } => {
-            match name {
-                Some(name) => drop(entries.remove(&name)),
-                None => entries.clear(),
-            }
-            write(look, &entries)
-        }
+        }),
+        Mine::Delete { name } => change(look, |entries| match name {
+            Some(name) => drop(entries.remove(&name)),
+            None => entries.clear(),
+        }),
         Mine::Get { target, names } => {
             if !matching::means(look, target) {
                 return Ok(Map::new().into());
             }
+            let mut entries: Entries = MINE.read(look)?;
             let found = names.into_iter().filter_map(|name| {
                 let entry = entries.remove(&name)?;
                 Some((name, Value::Map(Map::from_iter([(look.id(), entry.data)]))))

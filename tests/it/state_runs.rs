@@ -196,3 +196,61 @@ fn a_text_that_does_not_render_is_refused_with_its_place() {
     ), "{lines:?}");
     assert!(refused.diagnostics[0].to_string().starts_with("<template-str>:2:6: "), "{:?}", refused.diagnostics);
 }
+
+#[test]
+fn a_run_that_was_asked_for_is_tried_kept_and_done_once() {
+    let tree = tree("R/f: {file.managed: [{contents: hi}]}\n");
+    let act = minion_with(&tree.root, &[]);
+    let file = tree.root.join("f");
+    let named = |function: &str, name: &str| act.run(function, Arguments::default().with("name", name));
+    act.run("state.request", Arguments::positional(["t"]).with("name", "mine")).unwrap();
+    call(&act, "state.request", &["t"]);
+    assert!(!file.exists(), "a request changes nothing");
+    // What another process would see.
+    let act2 = minion_with(&tree.root, &[]);
+    let waiting = call(&act2, "state.check_request", &[]).value;
+    let names: Vec<_> = waiting.as_map().unwrap().keys().filter_map(Value::as_str).collect();
+    assert_eq!(names, ["default", "mine"]);
+    let mine = waiting.get("mine").unwrap();
+    assert_eq!(mine.get("mods"), Some(&Value::from("t")));
+    assert_eq!(mine.get("kwargs").and_then(|kwargs| kwargs.get("test")), Some(&Value::Bool(true)));
+    assert!(mine.get("test_run").and_then(Value::as_map).is_some_and(|run| run.len() == 1));
+    assert_eq!(named("state.clear_request", "nope").unwrap().value, Value::Bool(false));
+    assert_eq!(named("state.clear_request", "mine").unwrap().value, Value::Bool(true));
+    assert!(named("state.check_request", "mine").unwrap_err().to_string().contains("mine"));
+    assert_eq!(named("state.run_request", "mine").unwrap().value, Value::Map(fleet_common::value::Map::new()));
+    assert!(!file.exists(), "what was cleared does not run");
+    let done = call(&act, "state.run_request", &[]).value;
+    assert_eq!(done.as_map().unwrap().len(), 1);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "hi\n");
+    let again = call(&act, "state.run_request", &[]).value;
+    assert_eq!(again, Value::Map(fleet_common::value::Map::new()), "a request is done once");
+}
+
+#[test]
+fn values_left_by_a_call_are_there_for_the_next_and_for_nobody_else() {
+    use std::os::unix::fs::MetadataExt;
+    let tree = tree("x: {test.nop: []}\n");
+    call(&minion_with(&tree.root, &[]), "data.update", &["spam", "eggs"]);
+    let act = minion_with(&tree.root, &[]);
+    assert_eq!(call(&act, "match.data", &["spam:e*"]).value, Value::Bool(true));
+    assert_eq!(call(&act, "match.data", &["spam:x*"]).value, Value::Bool(false));
+    let kept = act.cache_dir().join("datastore");
+    assert_eq!(std::fs::metadata(&kept).unwrap().mode() & 0o777, 0o600);
+    std::fs::write(&kept, b"\xc1").unwrap();
+    let error = act.run("data.load", Arguments::default()).unwrap_err().to_string();
+    assert!(error.contains("datastore") && error.contains("data.clear"), "{error}");
+    call(&act, "data.clear", &[]);
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let root = &tree.root;
+            scope.spawn(move || {
+                let act = minion_with(root, &[]);
+                for number in 0..10 {
+                    call(&act, "data.update", &[&format!("{writer}-{number}"), "v"]);
+                }
+            });
+        }
+    });
+    assert_eq!(call(&act, "data.keys", &[]).value.as_list().map(<[Value]>::len), Some(40), "none was lost");
+}

@@ -47,10 +47,6 @@ pub const MODULE: PureModule = Module {
             "match.pillar_pcre 'cheese:(swiss|american)'",
             |facts, arguments| by_key(facts, "match.pillar_pcre", TargetKind::PillarPcre, arguments),
         ),
-        keyed("data", "A datastore value; there is none here.", "match.data 'spam:eggs'", |_, arguments| {
-            Keyed::bind("match.data", arguments)?;
-            Ok(false.into())
-        }),
         Function {
             name: "filter_by",
             quick: true,
@@ -171,11 +167,11 @@ pub fn means(facts: &dyn Facts, target: Target) -> bool {
 }
 
 /// A target that cannot be read matches nobody, as in the reference; what is not supported is said.
-fn meant(facts: &dyn Facts, minion: &Minion, target: Target) -> bool {
+fn meant(facts: &dyn Facts, subject: &dyn Subject, target: Target) -> bool {
     let opts = facts.opts();
     let none = Map::new();
     let groups = opts.get("nodegroups").and_then(Value::as_map).unwrap_or(&none);
-    Matcher::parse(&target, groups).is_ok_and(|matcher| matcher.matches(minion))
+    Matcher::parse(&target, groups).is_ok_and(|matcher| matcher.matches(subject))
 }
 
 fn expression(tgt: &Value) -> String {

@@ -14,6 +14,7 @@ pub mod log;
 pub mod matching;
 pub mod pillar;
 pub mod random;
+pub mod salt_version;
 pub mod sdb;
 pub mod slsutil;
 mod snapshot;
@@ -34,6 +35,7 @@ pub const MODULES: &[&PureModule] = &[
     &matching::MODULE,
     &pillar::MODULE,
     &random::MODULE,
+    &salt_version::MODULE,
     &sdb::MODULE,
     &slsutil::MODULE,
     &test::MODULE,

@@ -30,7 +30,7 @@ pub enum TargetKind {
     Ipcidr,
     /// A named group of the master's configuration.
     Nodegroup,
-    /// Data kept on the minion; there is no such store, so it means nobody.
+    /// Data kept on the minion, which no master knows: it means nobody.
     Data,
     /// A boolean expression of the others.
     Compound,

@@ -19,6 +19,7 @@ mod tree;
 
 use std::borrow::Cow;
 
+pub use data::{DataPattern, Style};
 pub use parse::Matcher;
 pub use pcre::{Pcre, PcreError};
 pub use term::no_range;

@@ -1,14 +1,12 @@
 //! Versions that trees compare against.
 
+use fleet_common::functions::salt_version;
 use fleet_common::value::{Map, Value};
-
-/// The version of the reference whose behaviour is ours; trees test it before they use newer features.
-pub const COMPATIBLE: [u32; 2] = [3007, 14];
 
 /// `saltversion`, `saltversioninfo`, `pythonversion`, `zfs_support` and the like.
 pub(super) fn fill(grains: &mut Map) {
-    grains.insert("saltversion", format!("{}.{}", COMPATIBLE[0], COMPATIBLE[1]));
-    grains.insert("saltversioninfo", COMPATIBLE.to_vec());
+    grains.insert("saltversion", format!("{}.{}", salt_version::COMPATIBLE[0], salt_version::COMPATIBLE[1]));
+    grains.insert("saltversioninfo", salt_version::COMPATIBLE.to_vec());
     // There is no interpreter inside: trees that choose between Python 2 and 3 spellings must see 3.
     let python: Vec<Value> = vec![3.into(), 11.into(), 0.into(), "final".into(), 0.into()];
     grains.insert("pythonversion", python);

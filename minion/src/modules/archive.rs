@@ -9,7 +9,7 @@ use fleet_common::value::{Map, Value};
 use crate::cx::{Act, Look, Module};
 use crate::files::anywhere;
 use crate::modules::cmd::{Options, execute, split_words};
-use crate::system::archive::{ArchiveError, Kind, tar as tape, zip};
+use crate::system::archive::{ArchiveError, Kind, pack::pack, tar as tape, zip};
 
 /// The module.
 pub const MODULE: Module = Module {
@@ -53,6 +53,13 @@ pub const MODULE: Module = Module {
             "archive.cmd_unzip /tmp/z.zip /tmp/dest",
             Unzip::ROWS,
             cmd_unzip,
+        ),
+        Function::changes(
+            "zip",
+            "Packs files and directories into an archive of zip here, without a program; the names in it.",
+            "archive.zip /tmp/z.zip /tmp/a,/tmp/b",
+            Pack::ROWS,
+            pack_here,
         ),
         Function::changes(
             "unzip",
@@ -187,6 +194,24 @@ args! {
 }
 
 args! {
+    /// Arguments of `archive.zip`.
+    pub struct Pack {
+        /// The archive.
+        zip_file: String,
+        /// Files and directories to pack: a list, or separated by commas.
+        sources: Vec<String>,
+        /// Not supported: rendering of the paths.
+        template: Option<String> = None,
+        /// Directory that relative sources are in, and names in the archive start from.
+        cwd: Option<String> = None,
+        /// Not supported: another user; `archive.cmd_zip` has it.
+        runas: Option<String> = None,
+        /// Taken for calls written for the reference: large files take the large form by themselves.
+        zip64: bool = false,
+    }
+}
+
+args! {
     /// Arguments of `archive.unzip`.
     pub struct UnzipHere {
         /// The archive.
@@ -269,6 +294,28 @@ fn cmd_zip(act: &Act, arguments: Arguments) -> CallResult {
     let mut words = vec!["zip".to_owned(), "-r".to_owned(), args.zip_file];
     words.extend(args.sources);
     lines(act, words, args.cwd, args.runas)
+}
+
+fn pack_here(_: &Act, arguments: Arguments) -> CallResult {
+    let args = Pack::bind("archive.zip", arguments)?;
+    refuse_template("archive.zip", args.template.as_deref())?;
+    if args.runas.is_some() {
+        return Err(CallError::Unsupported("the argument 'runas' of archive.zip".to_owned()));
+    }
+    let base = match args.cwd.map(PathBuf::from) {
+        Some(cwd) if !cwd.is_absolute() => {
+            return Err(CallError::Invocation("cwd must be absolute".to_owned()));
+        }
+        cwd => cwd,
+    };
+    let sources = args.sources.into_iter().map(PathBuf::from).map(|source| match &base {
+        _ if source.is_absolute() => Ok(source),
+        Some(base) => Ok(base.join(source)),
+        None => Err(CallError::Invocation(format!("Relative paths require the 'cwd' parameter: {}", source.display()))),
+    });
+    let sources: Vec<PathBuf> = sources.collect::<Result<_, _>>()?;
+    let names = pack(&PathBuf::from(args.zip_file), &sources, base.as_deref()).map_err(failed)?;
+    Ok(names.into_iter().collect::<Value>().into())
 }
 
 fn cmd_unzip(act: &Act, arguments: Arguments) -> CallResult {

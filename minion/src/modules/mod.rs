@@ -8,6 +8,7 @@ pub mod archive;
 pub mod cmd;
 pub mod cp;
 pub mod cron;
+pub mod data;
 pub mod dnsutil;
 pub mod environ;
 pub mod file;
@@ -47,6 +48,8 @@ pub const MODULES: &[&[&Module]] = &[
         &archive::MODULE,
         &cmd::MODULE,
         &cp::MODULE,
+        &data::MODULE,
+        &data::MATCH,
         &dnsutil::MODULE,
         &environ::MODULE,
         &git::MODULE,

@@ -41,15 +41,13 @@ run_args! {
 
 pub(super) fn apply(act: &Act, arguments: Arguments) -> CallResult {
     let args = Apply::bind("state.apply", arguments)?;
-    let wish = args.wish("state.apply")?;
-    if args.mods.truthy() { run_sls(act, wish, &args.mods) } else { run_top(act, wish) }
+    run_any(act, args.wish("state.apply")?, &args.mods)
 }
 
 /// `state.apply`, always a dry run.
 pub(super) fn test(act: &Act, arguments: Arguments) -> CallResult {
     let args = Apply { test: Some(true), ..Apply::bind("state.test", arguments)? };
-    let wish = args.wish("state.test")?;
-    if args.mods.truthy() { run_sls(act, wish, &args.mods) } else { run_top(act, wish) }
+    run_any(act, args.wish("state.test")?, &args.mods)
 }
 
 pub(super) fn sls(act: &Act, arguments: Arguments) -> CallResult {
@@ -74,6 +72,11 @@ pub(super) fn sls_id(act: &Act, arguments: Arguments) -> CallResult {
         ))),
         _ => Ok(outcome),
     }
+}
+
+/// Runs SLS files, or without any the highstate.
+pub(super) fn run_any(act: &Act, wish: Wish, mods: &Value) -> CallResult {
+    if mods.truthy() { run_sls(act, wish, mods) } else { run_top(act, wish) }
 }
 
 fn run_sls(act: &Act, wish: Wish, mods: &Value) -> CallResult {

@@ -3,6 +3,7 @@
 mod apply;
 mod direct;
 mod disable;
+mod request;
 mod run_args;
 mod session;
 mod show;
@@ -102,6 +103,34 @@ pub const MODULE: Module = Module {
             disable::list_disabled,
         )
         .quick(),
+        Function::changes(
+            "request",
+            "Says what SLS files, or the highstate, would change, and keeps the call for `state.run_request`.",
+            "state.request web",
+            request::Request::ROWS,
+            request::request,
+        ),
+        Function::reads(
+            "check_request",
+            "The runs that were asked for: what was asked, and what it would change.",
+            "state.check_request",
+            request::Wanted::ROWS,
+            request::check,
+        ),
+        Function::changes(
+            "clear_request",
+            "Forgets what was asked for.",
+            "state.clear_request",
+            request::Wanted::ROWS,
+            request::clear,
+        ),
+        Function::changes(
+            "run_request",
+            "Runs what was asked for, and forgets it.",
+            "state.run_request",
+            request::Run::ROWS,
+            request::run,
+        ),
         Function::reads(
             "running",
             "The state runs that hold this minion now, worded as a refusal words them.",

@@ -3,6 +3,7 @@
 mod contents;
 mod fault;
 mod kind;
+pub mod pack;
 mod packed;
 pub mod tar;
 pub mod zip;
