@@ -28,6 +28,15 @@ tar("packed.tar.bz2", "w:bz2", *good())
 tar("packed.tar.xz", "w:xz", *good())
 tar("two.tar", "w", member("a/", kind=tarfile.DIRTYPE), member("b/", kind=tarfile.DIRTYPE), member("b/x", b"2"))
 tar("up.tar", "w", member("../escaped", b"x"))
+tar("absolute.tar", "w", member("/abs/x", b"x"))
+tar("hard.tar", "w", member("h", kind=tarfile.LNKTYPE, link="../secret"))
+tar("hard_through.tar", "w", member("out", kind=tarfile.SYMTYPE, link=".."), member("h", kind=tarfile.LNKTYPE, link="out/secret"))
+tar("dir.tar", "w", member("out", kind=tarfile.SYMTYPE, link=".."), member("out/made/", kind=tarfile.DIRTYPE))
+tar("mode.tar", "w", member("out", kind=tarfile.SYMTYPE, link="../secrets"), member("out/", kind=tarfile.DIRTYPE, mode=0o777))
+tar("near.tar", "w", member("lib/", kind=tarfile.DIRTYPE, mode=0o750), member("lib64", kind=tarfile.SYMTYPE, link="lib"),
+    member("lib64/x", b"x"), member("lib/y", kind=tarfile.LNKTYPE, link="lib/x"), member("pipe", kind=tarfile.FIFOTYPE))
+tar("up_dir.tar", "w", member("../", kind=tarfile.DIRTYPE), member("a/x", b"x"))
+tar("far_dir.tar", "w", member(os.getcwd() + "/secret", kind=tarfile.DIRTYPE), member("a/x", b"x"))
 tar("link.tar", "w", member("out", kind=tarfile.SYMTYPE, link=".."), member("out/escaped", b"x"))
 with zipfile.ZipFile("good.zip", "w", zipfile.ZIP_DEFLATED) as archive:
     info = zipfile.ZipInfo("app/run")
@@ -153,10 +162,39 @@ fn no_member_leaves_the_directory() {
     let inner = scene.path("inner");
     std::fs::create_dir(&inner).unwrap();
     let archive = |name: &str| scene.path(name);
-    tar::extract(&archive("up.tar"), &inner).unwrap_err();
-    let _ = tar::extract(&archive("link.tar"), &inner);
+    shell(scene.root.path(), "mkdir -m 700 R/secrets; echo kept > R/secret");
+    for name in ["up.tar", "link.tar", "hard.tar", "hard_through.tar", "dir.tar", "mode.tar"] {
+        let refused = tar::extract(&archive(name), &inner).unwrap_err();
+        assert!(refused.to_string().contains("leads out of the directory"), "{name}: {refused}");
+        let _ = std::fs::remove_file(inner.join("out"));
+    }
     zip::extract(&archive("up.zip"), &inner, None, true).unwrap_err();
-    let _ = std::fs::remove_file(inner.join("out"));
     zip::extract(&archive("link.zip"), &inner, None, true).unwrap_err();
-    assert!(!Path::new(&scene.path("escaped")).exists());
+    assert!(!Path::new(&scene.path("escaped")).exists() && !scene.path("made").exists());
+    shell(scene.root.path(), "test $(stat -c %a R/secrets) = 700 && test $(stat -c %h R/secret) = 1");
+    tar::extract(&archive("absolute.tar"), &inner).unwrap();
+    tar::extract(&archive("near.tar"), &inner).unwrap();
+    shell(
+        &inner,
+        "test -f R/abs/x && test $(stat -c %a-%h R/lib/x) = 640-2 && test -p R/pipe && test $(stat -c %a R/lib) = 750",
+    );
+}
+
+/// What is removed before an archive is unpacked is named by the archive, too.
+#[test]
+fn an_archive_has_nothing_removed_outside() {
+    let scene = Scene::new();
+    shell(scene.root.path(), "echo kept > R/secret");
+    for more in ["{clean: true}", "{force: true}", "{force: true}, {user: '7'}"] {
+        let more = format!("{more}, {{enforce_toplevel: false}}");
+        let (result, comment, _) = scene.extracted(&format!("{{source: R/up_dir.tar}}, {more}"), false);
+        assert!(result == Value::Bool(false) && comment.contains("leads out of the directory"), "{more}: {comment}");
+        assert!(!scene.path("x").exists(), "{more}: something was made");
+    }
+    for more in ["{clean: true}", "{force: true}"] {
+        let (result, comment, _) =
+            scene.extracted(&format!("{{source: R/far_dir.tar}}, {more}, {{enforce_toplevel: false}}"), false);
+        assert_eq!(result, Value::Bool(true), "{more}: {comment}");
+        shell(scene.root.path(), "test -f R/secret && test -f R/x/a/x");
+    }
 }

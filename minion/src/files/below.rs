@@ -169,9 +169,8 @@ pub(super) fn random() -> u64 {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::os::unix::fs::symlink;
-    use std::sync::atomic::{AtomicBool, Ordering};
 
+    use super::super::swapped::while_swapping;
     use super::*;
 
     #[test]
@@ -194,24 +193,9 @@ mod tests {
         std::fs::write(outside.path().join("x"), "SECRET").unwrap();
         let root = dir.path().join("files");
         std::fs::create_dir_all(root.join("base/d")).unwrap();
-        symlink(outside.path(), root.join("base/other")).unwrap();
         let below = Below::new(root.clone());
-        let stop = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let swapper = scope.spawn(|| {
-                let (one, other, flags) =
-                    (root.join("base/d"), root.join("base/other"), rustix::fs::RenameFlags::EXCHANGE);
-                let mut swaps = 0_u64;
-                while !stop.load(Ordering::Relaxed) {
-                    // A link in the way is removed by who writes: it is put there again.
-                    match rustix::fs::renameat_with(CWD, &one, CWD, &other, flags) {
-                        Ok(()) => swaps += 1,
-                        Err(_) => drop(symlink(outside.path(), if one.exists() { &other } else { &one })),
-                    }
-                }
-                swaps
-            });
-            let mut written = 0;
+        let mut written = 0;
+        let swaps = while_swapping(&root.join("base/d"), &root.join("base/other"), outside.path(), || {
             for _ in 0..3000 {
                 // It may fail while the directory is swapped; it may not go elsewhere.
                 written += u32::from(below.write("base/d/x", |file| file.write_all(b"mine")).is_ok());
@@ -220,9 +204,8 @@ mod tests {
                 }
                 let _ = below.remove("base/d/x");
             }
-            stop.store(true, Ordering::Relaxed);
-            assert!(swapper.join().unwrap() > 100 && written > 100, "{written}");
         });
+        assert!(swaps > 100 && written > 100, "{swaps} {written}");
         let names: Vec<_> =
             std::fs::read_dir(outside.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
         assert_eq!(names, ["x"]);

@@ -12,6 +12,8 @@ pub mod cache;
 mod large;
 pub mod remote;
 pub mod store;
+#[cfg(test)]
+pub(crate) mod swapped;
 pub mod web;
 
 /// The master could not be asked, or would not answer. The text is for a person.

@@ -14,7 +14,8 @@ use crate::cx::{Act, Look};
 use crate::files::anywhere;
 use crate::files::web::{self, Wanted};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::archive::{Contents, Kind, tar, zip};
+use crate::system::archive::inside::{Inside, inner};
+use crate::system::archive::{ArchiveError, Contents, Kind, tar, zip};
 use crate::system::fs::plain;
 use crate::system::http::without_account;
 
@@ -193,20 +194,36 @@ impl Extracted {
         (missing, wrong.into_iter().collect())
     }
 
+    /// Where a member is or would be: what stands before its name does not count. None leads out when this is asked.
     fn below(&self, name: &str) -> PathBuf {
-        Path::new(&self.name).join(name.trim_end_matches('/'))
+        Path::new(&self.name).join(inner(Path::new(name)).unwrap_or_default())
     }
 
-    /// What goes before the archive is unpacked.
+    /// What goes before the archive is unpacked, from the directory; all of it when it is the directory itself.
     fn removed(&self, contents: &Contents, wrong: &[String]) -> Vec<PathBuf> {
-        let paths: Vec<PathBuf> = if self.clean_parent {
-            vec![PathBuf::from(self.name.trim_end_matches('/'))]
-        } else if self.clean {
-            contents.top_dirs().iter().chain(&contents.top_files()).map(|name| self.below(name)).collect()
-        } else {
-            wrong.iter().map(|name| self.below(name)).collect()
+        if self.clean_parent {
+            return Vec::from_iter(std::fs::symlink_metadata(&self.name).is_ok().then(PathBuf::new));
+        }
+        let names = if self.clean { [contents.top_dirs(), contents.top_files()].concat() } else { wrong.to_vec() };
+        let names = names.iter().filter(|name| std::fs::symlink_metadata(self.below(name)).is_ok());
+        names.filter_map(|name| inner(Path::new(name))).filter(|inner| !inner.as_os_str().is_empty()).collect()
+    }
+
+    /// Takes away what has this path from the directory; nothing that is reached through links to the outside.
+    fn remove(&self, removed: &Path) -> Result<PathBuf, Failure> {
+        let whole = Path::new(&self.name);
+        if removed.as_os_str().is_empty() {
+            let whole = PathBuf::from(self.name.trim_end_matches('/'));
+            remove(&whole)?;
+            return Ok(whole);
+        }
+        let gone = match Inside::open(whole).and_then(|inside| inside.remove(removed)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(whole.join(removed)),
         };
-        paths.into_iter().filter(|path| std::fs::symlink_metadata(path).is_ok()).collect()
+        gone.map_err(|error| {
+            Failure::new(format!("Unable to remove {}: {}", whole.join(removed).display(), plain(&error)))
+        })
     }
 
     fn trim(&self) -> Option<usize> {
@@ -233,8 +250,8 @@ impl Extracted {
 
     /// Clears the way and unpacks; the changes are noted as they happen. What stands in the comment.
     fn bring(&self, todo: &Todo, changes: &mut Map) -> Result<String, Failure> {
-        for path in &todo.remove {
-            remove(path)?;
+        for inner in &todo.remove {
+            let path = self.remove(inner)?;
             let mut removed = changes.get("removed").and_then(Value::as_list).unwrap_or_default().to_vec();
             removed.push(path.display().to_string().into());
             changes.insert("removed", Value::List(removed));
@@ -282,6 +299,10 @@ impl State for Extracted {
         let (archive, name) = self.fetch(look, run)?;
         let (kind, shown, directory) = (self.kind(&name)?, without_account(&name), self.directory());
         let contents = self.list(&archive, kind)?;
+        if let Some(member) = contents.leading_out() {
+            let outside = ArchiveError::Outside { path: shown, member: member.to_owned() };
+            return Err(Failure::new(outside.to_string()));
+        }
         self.refuse_bomb(&contents, kind)?;
         let (missing, wrong) = self.compare(&contents);
         if !wrong.is_empty() && !self.clean && !self.clean_parent && !self.force {
@@ -326,9 +347,9 @@ impl State for Extracted {
         let comment = if todo.unpack { self.bring(&todo, &mut changes) } else { Ok(PRESENT.to_owned()) };
         let told = |failure: Failure, changes: &Map| Failure(failure.0.changes(changes.clone()));
         let comment = comment.map_err(|failure| told(failure, &changes))?;
-        let (differing, absent) = todo.ids.differing(&todo.tops);
-        todo.ids.set(&differing).map_err(|failure| told(failure, &changes))?;
-        if !differing.is_empty() {
+        let (_, absent) = todo.ids.differing(&todo.tops);
+        let there: Vec<PathBuf> = todo.tops.iter().filter(|top| !absent.contains(top)).cloned().collect();
+        if todo.ids.set(&there).map_err(|failure| told(failure, &changes))? {
             changes.insert("updated ownership", true);
         }
         if !absent.is_empty() && self.if_missing.is_none() {

@@ -1,9 +1,10 @@
 //! Owner and group of what was unpacked.
 
-use std::os::unix::fs::{MetadataExt, lchown};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::states::Failure;
+use crate::system::archive::inside::own_all;
 use crate::system::fs::plain;
 use crate::system::user::Accounts;
 
@@ -57,16 +58,17 @@ impl Ids {
         }
     }
 
-    /// Sets the owner of these paths.
-    pub fn set(self, paths: &[PathBuf]) -> Result<(), Failure> {
-        let mut failed = Vec::new();
-        for path in paths {
-            if let Err(error) = lchown(path, self.uid, self.gid) {
-                failed.push(format!("- {}: {}", path.display(), plain(&error)));
+    /// Sets the owner of everything at and below these paths; true if anything had another.
+    pub fn set(self, tops: &[PathBuf]) -> Result<bool, Failure> {
+        let (mut failed, mut differed) = (Vec::new(), false);
+        for path in tops.iter().filter(|_| self.uid.is_some() || self.gid.is_some()) {
+            match own_all(path, self.uid, self.gid) {
+                Ok(changed) => differed |= changed,
+                Err(error) => failed.push(format!("- {}: {}", path.display(), plain(&error))),
             }
         }
         if failed.is_empty() {
-            return Ok(());
+            return Ok(differed);
         }
         Err(Failure::new(format!("The owner of these paths could not be changed:\n\n{}", failed.join("\n"))))
     }

@@ -1,6 +1,9 @@
 //! What is in an archive.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::inside::inner;
 
 /// The members of an archive, by what they are; each list sorted, directories with a slash at their end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +31,12 @@ impl Contents {
             list.into_iter().filter_map(rest).filter(|name| !name.is_empty()).collect()
         };
         Self::new(cut(self.dirs), cut(self.files), cut(self.links))
+    }
+
+    /// A member whose name leads out of the directory that the archive is unpacked into.
+    pub fn leading_out(&self) -> Option<&str> {
+        let mut all = self.dirs.iter().chain(&self.files).chain(&self.links);
+        all.find(|name| inner(Path::new(name.as_str())).is_none()).map(String::as_str)
     }
 
     /// Directories at the top, also one that all others are in without being a member itself.

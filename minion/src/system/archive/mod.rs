@@ -2,6 +2,7 @@
 
 mod contents;
 mod fault;
+pub mod inside;
 mod kind;
 pub mod pack;
 mod packed;

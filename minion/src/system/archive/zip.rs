@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use zip::ZipArchive;
 use zip::read::ZipFile;
 use zip::result::ZipError;
 
+use super::inside::{Facts, Inside, inner};
 use super::{ArchiveError, Contents};
 
 /// Longest target of a symbolic link.
@@ -77,6 +77,7 @@ pub fn extract(
     modes: bool,
 ) -> Result<Vec<String>, ArchiveError> {
     let mut archive = open(path)?;
+    let mut inside = Inside::make(directory).map_err(ArchiveError::io(path))?;
     let mut names = Vec::new();
     for number in 0..archive.len() {
         let mut member = match password {
@@ -91,49 +92,31 @@ pub fn extract(
         })?;
         let name = member.name().to_owned();
         let outside = || ArchiveError::Outside { path: path.display().to_string(), member: name.clone() };
-        let inner = member.enclosed_name().ok_or_else(outside)?;
-        if !is_inside(directory, &inner) {
-            return Err(outside());
+        let inner = member.enclosed_name().as_deref().and_then(inner).ok_or_else(outside)?;
+        match bring(&mut member, &inner, &mut inside, modes) {
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::XDEV.raw_os_error()) => return Err(outside()),
+            brought => brought.map_err(ArchiveError::io(path))?,
         }
-        bring(&mut member, &directory.join(inner), modes).map_err(ArchiveError::io(path))?;
         names.push(name);
     }
+    inside.finish().map_err(ArchiveError::io(path))?;
     Ok(names)
 }
 
-/// False when a symbolic link stands on the way: a member must not be written through one.
-fn is_inside(directory: &Path, inner: &Path) -> bool {
-    let mut at = directory.to_owned();
-    let above = inner.parent().unwrap_or(Path::new(""));
-    above.components().all(|part| {
-        at.push(part);
-        !std::fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_symlink())
-    })
-}
-
-fn bring<R: Read>(member: &mut ZipFile<'_, R>, path: &Path, modes: bool) -> io::Result<()> {
-    let mode = member.unix_mode();
-    if member.is_dir() || is_kind(mode, DIRECTORY) {
-        std::fs::create_dir_all(path)?;
-    } else {
-        if let Some(above) = path.parent() {
-            std::fs::create_dir_all(above)?;
-        }
-        // What stands there is replaced, never written through.
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        if is_kind(mode, LINK) {
-            let mut target = String::new();
-            member.take(TARGET).read_to_string(&mut target)?;
-            return symlink(target, path);
-        }
-        let mut file = File::options().write(true).create_new(true).open(path)?;
-        io::copy(member, &mut file)?;
+fn bring<R: Read>(member: &mut ZipFile<'_, R>, inner: &Path, inside: &mut Inside, modes: bool) -> io::Result<()> {
+    if inner.as_os_str().is_empty() {
+        return Ok(());
     }
-    match mode.filter(|mode| modes && mode & 0o777 != 0) {
-        Some(mode) => std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o777)),
-        None => Ok(()),
+    let kind = member.unix_mode();
+    let mode = kind.filter(|mode| modes && mode & 0o777 != 0).map(|mode| mode & 0o777);
+    let facts = Facts { mode, ..Facts::default() };
+    if member.is_dir() || is_kind(kind, DIRECTORY) {
+        return inside.directory(inner, facts);
     }
+    if is_kind(kind, LINK) {
+        let mut target = String::new();
+        member.take(TARGET).read_to_string(&mut target)?;
+        return inside.symlink(inner, Path::new(&target), Facts::default());
+    }
+    inside.file(inner, facts, |file| io::copy(member, file).map(drop))
 }
