@@ -50,6 +50,8 @@ pub struct Config {
     pub pillar_roots: BTreeMap<String, Vec<PathBuf>>,
     /// Whether pillar holds the master's options (`pillar_opts`).
     pub pillar_opts: bool,
+    /// Keys of pillar by which minions may target in the mine (`mine_pillar_targets`).
+    pub mine_pillar_targets: Vec<String>,
     /// Named groups of minions (`nodegroups`).
     pub nodegroups: Map,
     /// Seconds to wait for a connected minion's first sign (`timeout`).
@@ -114,6 +116,7 @@ impl Config {
             served: Served::take(s)?,
             pillar_roots: roots(s, "pillar_roots", "/srv/pillar")?,
             pillar_opts: s.or("pillar_opts", false)?,
+            mine_pillar_targets: s.or("mine_pillar_targets", Vec::new())?,
             nodegroups,
             timeout: s.or("timeout", Duration::from_secs(5))?,
             keep_jobs,

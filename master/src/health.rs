@@ -52,6 +52,8 @@ pub struct Drops {
     pub twins_refused: Counter,
     /// Minions' requests for what is not theirs or not there.
     pub requests_refused: Counter,
+    /// Runners that minions asked for while as many of theirs as may ran already.
+    pub runs_busy: Counter,
     /// Returns under the name of another minion; taken as the sender's own.
     pub returns_forged: Counter,
 }

@@ -134,7 +134,8 @@ impl Master {
             store: store.clone(),
             nodegroups: config.nodegroups.clone(),
         });
-        let mine = Arc::new(Mine { store: store.clone(), resolver: resolver.clone() });
+        let pillar_keys = config.mine_pillar_targets.clone();
+        let mine = Arc::new(Mine { store: store.clone(), resolver: resolver.clone(), pillar_keys });
         let parts = Arc::new(Parts {
             master_keys: own,
             turns: turns.clone(),

@@ -23,6 +23,8 @@ pub struct Mine {
     pub store: Store,
     /// Says whom a target means.
     pub resolver: Arc<Resolver>,
+    /// Keys of pillar that minions may name in targets (`mine_pillar_targets`).
+    pub pillar_keys: Vec<String>,
 }
 
 impl Mine {
@@ -48,7 +50,7 @@ impl Mine {
         if names.len() > MOST_NAMES {
             return Err(CallError::Invocation(format!("at most {MOST_NAMES} names can be asked for at once")));
         }
-        let target = self.harmless(target)?;
+        let target = self.harmless(asker, target)?;
         let meant = self.resolver.resolve(&target, &Narrow::default(), false).await.map_err(|error| match error {
             ResolveError::Target(fault) => CallError::Diagnostic(fault),
             other => CallError::Failed(other.to_string()),
@@ -66,8 +68,9 @@ impl Mine {
         Ok(found.into_iter().collect())
     }
 
-    /// Patterns on pillar would let a minion guess the pillar of others bit by bit.
-    fn harmless(&self, target: Target) -> Result<Target, CallError> {
+    /// Patterns on pillar would let a minion guess the pillar of others bit by bit, and exact values those of which few
+    /// are possible: it may name the keys that are meant for that.
+    fn harmless(&self, asker: Option<&MinionId>, target: Target) -> Result<Target, CallError> {
         let exact = match target.kind {
             TargetKind::Pillar => Target { kind: TargetKind::PillarExact, ..target },
             _ => target,
@@ -77,7 +80,20 @@ impl Mine {
             let text = "the mine takes pillar in targets only as tgt_type=pillar, which is matched exactly";
             return Err(CallError::Invocation(text.to_owned()));
         }
+        if exact.kind == TargetKind::PillarExact && asker.is_some() && !self.is_open(&exact) {
+            let text = format!(
+                "minions may not target by the pillar '{}': on the master, mine_pillar_targets must name its key",
+                exact.expr
+            );
+            return Err(CallError::Invocation(text));
+        }
         Ok(exact)
+    }
+
+    /// True when minions may name the key of such a target.
+    fn is_open(&self, target: &Target) -> bool {
+        let below = |key: &String| target.expr.strip_prefix(key.as_str()).is_some_and(|rest| rest.starts_with(':'));
+        target.delimiter == ":" && self.pillar_keys.iter().any(below)
     }
 
     /// A target that can't be read or decided allows nobody.

@@ -2,7 +2,8 @@
 //!
 //! Neither can change anything: only runners that read are run for them.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use fleet_common::args;
 use fleet_common::call::{Arguments, Call, CallError, CallResult, Code};
@@ -11,11 +12,16 @@ use fleet_common::proto::mine::RunnerAsk;
 use fleet_common::rules::{CallRules, Expression};
 use fleet_common::value::{Map, Value};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::acl::{Caller, Entry, Outcome, shown};
 use crate::api::Api;
 use crate::runners::{Context, find};
 
+/// Runners of minions that run at the same time: places of their own, so that operators find theirs.
+const PLACES: usize = 4;
+/// Those of one minion, with those that wait for a place.
+const OF_ONE: usize = 2;
 /// What a template calls to run a runner.
 const BY_TEMPLATE: &str = "saltutil.runner";
 /// Runners that pillar templates may ask: none of them compiles pillar itself, which would wait for its own end.
@@ -68,6 +74,27 @@ pub struct Peers {
     rules: PeerRules,
     runtime: Handle,
     api: OnceLock<Weak<Api>>,
+    places: Arc<Semaphore>,
+    /// How many runs of each minion are under way.
+    under_way: Mutex<HashMap<MinionId, usize>>,
+}
+
+/// A run of a minion that is under way; it is over when this is dropped.
+pub struct Run {
+    peers: Arc<Peers>,
+    id: MinionId,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let mut under_way = self.peers.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = under_way.get_mut(&self.id) {
+            *count -= 1;
+            if *count == 0 {
+                under_way.remove(&self.id);
+            }
+        }
+    }
 }
 
 args! {
@@ -87,7 +114,8 @@ args! {
 impl Peers {
     /// To be made inside the runtime; answers once [`Peers::connect`] was called.
     pub fn new(rules: PeerRules) -> Self {
-        Self { rules, runtime: Handle::current(), api: OnceLock::new() }
+        let (places, under_way) = (Arc::new(Semaphore::new(PLACES)), Mutex::default());
+        Self { rules, runtime: Handle::current(), api: OnceLock::new(), places, under_way }
     }
 
     /// The rest of the master, which knows this one, too.
@@ -96,22 +124,35 @@ impl Peers {
         let _ = self.api.set(Arc::downgrade(api));
     }
 
+    /// Lets one more run of a minion begin; `None` when as many as may are under way.
+    pub fn begin(self: &Arc<Self>, id: &MinionId) -> Option<Run> {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = under_way.entry(id.clone()).or_default();
+        (*count < OF_ONE).then(|| {
+            *count += 1;
+            Run { peers: self.clone(), id: id.clone() }
+        })
+    }
+
     /// Runs a runner for a minion that may ask for it.
-    pub async fn run(self: &Arc<Self>, id: &MinionId, ask: RunnerAsk) -> CallResult {
-        let api = self.api()?;
-        let caller = Caller { uid: u32::MAX, name: format!("minion {id}"), groups: Vec::new(), pid: 0 };
+    pub async fn run(&self, run: Run, ask: RunnerAsk) -> CallResult {
+        let (api, id) = (self.api()?, run.id.clone());
+        let caller = Caller::minion(&id);
         let args = shown(&ask.fun, &ask.arg, &ask.kwarg);
         let entry = |outcome| Entry::new(&caller, &ask.fun, "", outcome).args(args.clone());
-        if !self.rules.allow(id, &ask) {
+        if !self.rules.allow(&id, &ask) {
             api.audit.write(entry(Outcome::Denied));
             let text = format!("'{id}' may not run '{}' on this master: peer_run there does not allow it", ask.fun);
             return Err(CallError::Invocation(text));
         }
         api.audit.write(entry(Outcome::Started));
-        let place = api.clone();
-        let Ok(_place) = place.runners.acquire().await else { return Err(stopping()) };
-        let context = Context::new(api, caller.clone(), self.runtime.clone());
-        let work = move || reading(&context, &ask.fun, Arguments { positional: ask.arg, keyword: ask.kwarg });
+        let Ok(place) = self.places.clone().acquire_owned().await else { return Err(stopping()) };
+        let context = Context::new(api, caller.clone(), self.runtime.clone()).asked_by(id);
+        let work = move || {
+            // Until the work itself is over, whoever still waits for it.
+            let _held = (place, run);
+            reading(&context, &ask.fun, Arguments { positional: ask.arg, keyword: ask.kwarg })
+        };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(stopping()))
     }
 
@@ -164,6 +205,19 @@ mod tests {
     fn rules(text: &str) -> Result<PeerRules, String> {
         let value = fleet_common::yaml::load(text, "master").unwrap().value;
         PeerRules::parse(value.as_map().unwrap())
+    }
+
+    #[tokio::test]
+    async fn one_minion_has_few_runs_under_way_and_takes_none_from_others() {
+        let peers = Arc::new(Peers::new(PeerRules::default()));
+        let [web, db]: [MinionId; 2] = ["web1", "db1"].map(|id| id.parse().unwrap());
+        let mut under_way: Vec<Run> = std::iter::from_fn(|| peers.begin(&web)).collect();
+        assert_eq!(under_way.len(), OF_ONE);
+        assert!(peers.begin(&db).is_some() && OF_ONE < PLACES);
+        under_way.pop();
+        assert!(peers.begin(&web).is_some());
+        under_way.clear();
+        assert!(peers.under_way.lock().unwrap().is_empty(), "nothing is kept of who asks no more");
     }
 
     #[test]

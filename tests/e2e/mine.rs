@@ -17,14 +17,44 @@ fn mine(fleet: &Fleet, args: &[&str]) -> Value {
     fleet.run(&[&["mine.get"], args, &["--out", "json"]].concat()).json()
 }
 
+/// What the master refused since it was started.
+fn counted(fleet: &Fleet, what: &str) -> u64 {
+    let health = fleet.run(&["manage.health", "--out", "json"]).json();
+    health["refused"][what].as_u64().unwrap_or_else(|| panic!("{health}"))
+}
+
+/// By pillar only under the keys that the master names, exactly, by any way to ask.
+fn only_open_pillar_keys_target(fleet: &Fleet, both: &Value) {
+    assert_eq!(on(fleet, "web1", &["mine.get", "tier:data", "role", "pillar"]), *both);
+    assert_eq!(on(fleet, "web1", &["mine.get", "tier:d*", "role", "pillar"]), json!({}));
+    assert_eq!(mine(fleet, &["pin:1234", "role", "pillar"]), *both, "an operator may");
+    let refused = counted(fleet, "requests");
+    let guesses = [
+        &["mine.get", "pin:1234", "role", "pillar"][..],
+        &["mine.get", "tierless:a:b", "role", "pillar_exact"],
+        &["mine.get", "I@pin:1234", "role", "compound"],
+        &["saltutil.runner", "mine.get", "tgt=pin:1234", "fun=role", "tgt_type=pillar"],
+        &["saltutil.runner", "manage.down", "tgt=pin:1234", "tgt_type=pillar"],
+    ];
+    for guess in guesses {
+        let told = fleet.ctl(&[&["web1"], guess].concat());
+        assert!(told.status != 0 && !told.stdout.contains("db1"), "{guess:?}: {told:?}");
+    }
+    assert_eq!(counted(fleet, "requests"), refused + guesses.len() as u64);
+    assert_eq!(on(fleet, "web1", &["saltutil.runner", "mine.get", "tgt=*", "fun=secret"]), json!({"db1": "hidden"}));
+}
+
 #[test]
 fn minions_give_values_to_those_who_may_read_them() {
     let mut fleet = Fleet::new(&FleetOptions {
-        master_config: "peer_run:\n  'web.*': [mine.get, jobs.list_jobs]\nnodegroups: {front: 'web*'}\n".to_owned(),
+        master_config: "peer_run:\n  'web.*': [mine.get, jobs.list_jobs, manage.down]\nnodegroups: {front: 'web*'}\n\
+                        mine_pillar_targets: [tier]\n"
+            .to_owned(),
         ..FleetOptions::default()
     });
     let pillar = fleet.dir().join("srv/pillar");
-    fs::write(pillar.join("top.sls"), "base:\n  'web*': [web]\n").unwrap();
+    fs::write(pillar.join("top.sls"), "base:\n  'web*': [web]\n  'db*': [db]\n").unwrap();
+    fs::write(pillar.join("db.sls"), "tier: data\npin: 1234\ntierless: {a: b}\n").unwrap();
     let asked = "salt.saltutil.runner('mine.get', tgt='db*', fun='role', tgt_type='glob')";
     fs::write(pillar.join("web.sls"), format!("databases: {{{{ {asked} | tojson }}}}\n")).unwrap();
     fleet.start_master();
@@ -53,6 +83,7 @@ fn minions_give_values_to_those_who_may_read_them() {
     assert_eq!(on(&fleet, "db2", &["mine.get", "db*", "role,test.ping,none", "exclude_minion=True"]), named);
     let told = fleet.ctl(&["web1", "mine.get", "I@a:b*", "role", "compound"]);
     assert!(told.stdout.contains("tgt_type=pillar"), "{told:?}");
+    only_open_pillar_keys_target(&fleet, &both);
     // Compiled pillar is not kept when it was made of what others give.
     let refreshed = on(&fleet, "web1", &["saltutil.refresh_pillar"]);
     assert_eq!(refreshed, json!(true), "{}", fleet.log("master"));

@@ -19,11 +19,12 @@ use crate::health::Drops;
 const LONGEST: usize = 2048;
 /// Arguments that are looked at for a line.
 const MOST_SHOWN: usize = 64;
-/// Refusals of one user that are written within [`PAUSE`]: any account can cause them, and none may fill the disk.
-const REFUSALS: u32 = 20;
-/// See [`REFUSALS`].
+/// Refusals of one user that are written within [`PAUSE`], and runs of one minion: any account and any minion can cause
+/// them, and none may fill the disk.
+const BOUND: u32 = 20;
+/// See [`BOUND`].
 const PAUSE: Duration = Duration::from_secs(60);
-/// Users whose refusals are counted one by one.
+/// Users and minions whose lines are counted one by one.
 const USERS: usize = 1024;
 /// Words in the names of arguments and functions whose values are not written.
 const SECRET: [&str; 8] = ["pass", "secret", "token", "credential", "key", "pillar", "stdin", "env"];
@@ -69,9 +70,11 @@ pub struct Entry<'a> {
     /// How many minions or keys it was about.
     count: usize,
     outcome: Outcome,
-    /// Refusals of this user that were not written since the last line.
+    /// Lines like this one, of the same user, that were not written since the last one.
     #[serde(skip_serializing_if = "is_zero")]
     unwritten: u32,
+    #[serde(skip)]
+    by_minion: bool,
 }
 
 impl<'a> Entry<'a> {
@@ -81,7 +84,7 @@ impl<'a> Entry<'a> {
             time: String::new(),
             user: &caller.name,
             uid: caller.uid,
-            from: format!("api.sock pid {}", caller.pid),
+            from: if caller.is_minion() { "session".to_owned() } else { format!("api.sock pid {}", caller.pid) },
             what: cut(what),
             target,
             args: String::new(),
@@ -89,6 +92,7 @@ impl<'a> Entry<'a> {
             count: 0,
             outcome,
             unwritten: 0,
+            by_minion: caller.is_minion(),
         }
     }
 
@@ -105,6 +109,18 @@ impl<'a> Entry<'a> {
         (self.jid, self.count) = (jid, count);
         self
     }
+
+    /// True for what was not done.
+    fn is_refusal(&self) -> bool {
+        matches!(self.outcome, Outcome::Denied | Outcome::Invalid | Outcome::NoTarget)
+    }
+
+    /// With which lines it is counted; `None` for what is always written. What a minion may do hides nothing of what it
+    /// was refused.
+    fn counted(&self) -> Option<Counted> {
+        let name = if self.by_minion { self.user.to_owned() } else { String::new() };
+        (self.by_minion || self.is_refusal()).then(|| (self.uid, name, self.is_refusal()))
+    }
 }
 
 /// The file. Opened anew when it was moved away.
@@ -114,10 +130,13 @@ pub struct Audit {
     inner: Mutex<Inner>,
 }
 
+/// The number of a user, the name of a minion, and whether it is about refusals.
+type Counted = (u32, String, bool);
+
 #[derive(Default)]
 struct Inner {
     file: Option<File>,
-    refusals: HashMap<u32, (Instant, u32)>,
+    counts: HashMap<Counted, (Instant, u32)>,
     told: Option<Instant>,
 }
 
@@ -129,13 +148,14 @@ impl Audit {
 
     /// Writes a line. What cannot be written is told in the daemon's own log, at most once a minute.
     pub fn write(&self, mut entry: Entry<'_>) {
-        if entry.outcome == Outcome::Denied {
+        // What minions are refused is counted with their requests.
+        if entry.outcome == Outcome::Denied && !entry.by_minion {
             self.drops.operators_refused.add();
         }
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(entry.outcome, Outcome::Denied | Outcome::Invalid | Outcome::NoTarget) {
+        if let Some(counted) = entry.counted() {
             entry.target = cut(entry.target);
-            match inner.refused(entry.uid) {
+            match inner.room(counted) {
                 Some(unwritten) => entry.unwritten = unwritten,
                 None => return,
             }
@@ -154,21 +174,22 @@ impl Audit {
 }
 
 impl Inner {
-    /// Counts a refusal; `None` when it is not to be written, else how many were not.
-    fn refused(&mut self, uid: u32) -> Option<u32> {
-        if self.refusals.len() >= USERS {
-            self.refusals.retain(|_, (since, _)| since.elapsed() < PAUSE);
+    /// Counts a line; `None` when it is not to be written, else how many were not.
+    fn room(&mut self, counted: Counted) -> Option<u32> {
+        if self.counts.len() >= USERS {
+            self.counts.retain(|_, (since, _)| since.elapsed() < PAUSE);
         }
-        // More users than that share one count.
-        let uid = if self.refusals.len() >= USERS && !self.refusals.contains_key(&uid) { u32::MAX } else { uid };
-        let (since, count) = self.refusals.entry(uid).or_insert((Instant::now(), 0));
+        // More than that share one count.
+        let is_full = self.counts.len() >= USERS && !self.counts.contains_key(&counted);
+        let counted = if is_full { (u32::MAX, String::new(), counted.2) } else { counted };
+        let (since, count) = self.counts.entry(counted).or_insert((Instant::now(), 0));
         if since.elapsed() >= PAUSE {
-            let unwritten = count.saturating_sub(REFUSALS);
+            let unwritten = count.saturating_sub(BOUND);
             (*since, *count) = (Instant::now(), 1);
             return Some(unwritten);
         }
         *count += 1;
-        (*count <= REFUSALS).then_some(0)
+        (*count <= BOUND).then_some(0)
     }
 
     fn append(&mut self, path: &Path, line: &[u8]) -> std::io::Result<()> {
@@ -287,9 +308,28 @@ mod tests {
         for _ in 0..500 {
             audit.write(Entry::new(&who, "cmd.run", "*", Outcome::Denied));
         }
-        assert_eq!(lines(&path).len(), REFUSALS as usize);
+        assert_eq!(lines(&path).len(), BOUND as usize);
         audit.write(Entry::new(&who, "test.ping", "*", Outcome::Published));
-        assert_eq!(lines(&path).len(), REFUSALS as usize + 1, "what was done is always written");
+        assert_eq!(lines(&path).len(), BOUND as usize + 1, "what was done is always written");
+    }
+
+    #[test]
+    fn runs_of_one_minion_fill_no_disk_and_hide_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, drops) = (dir.path().join("audit"), Arc::<Drops>::default());
+        let audit = Audit::new(path.clone(), drops.clone());
+        let [one, other] = ["web1", "web2"].map(|id| Caller::minion(&id.parse().unwrap()));
+        for _ in 0..500 {
+            audit.write(Entry::new(&one, "mine.get", "", Outcome::Started));
+        }
+        assert_eq!(lines(&path).len(), BOUND as usize);
+        audit.write(Entry::new(&one, "jobs.list_jobs", "", Outcome::Denied));
+        audit.write(Entry::new(&other, "mine.get", "", Outcome::Started));
+        let written = lines(&path);
+        let last: Vec<_> = written[BOUND as usize..].iter().map(|line| (&line["user"], &line["from"])).collect();
+        let session = &serde_json::Value::from("session");
+        assert_eq!(last, [(&"minion web1".into(), session), (&"minion web2".into(), session)]);
+        assert_eq!(drops.operators_refused.count(), 0, "it is no operator");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who is at the other end of the API's socket, by what the kernel says of the peer.
 
+use fleet_common::ids::MinionId;
 use rustix::process::geteuid;
 
 /// Who is at the other end of the API's socket, by its peer credentials.
@@ -16,6 +17,16 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// A minion that has the master run something. No account has its number.
+    pub fn minion(id: &MinionId) -> Self {
+        Self { uid: u32::MAX, name: format!("minion {id}"), groups: Vec::new(), pid: 0 }
+    }
+
+    /// True for what [`Caller::minion`] gives.
+    pub fn is_minion(&self) -> bool {
+        self.uid == u32::MAX
+    }
+
     /// The user with these ids. Names are read from the local files; who is not in them has its number only.
     pub fn of(uid: u32, gid: u32, pid: i32) -> Self {
         let name = account(uid).unwrap_or_else(|| uid.to_string());

@@ -25,6 +25,8 @@ pub struct Context {
     pub api: Arc<Api>,
     /// Who asks.
     pub caller: Caller,
+    /// The minion it is run for: it learns nothing of others' pillar.
+    pub asker: Option<MinionId>,
     runtime: Handle,
     notes: Mutex<Vec<String>>,
 }
@@ -32,7 +34,14 @@ pub struct Context {
 impl Context {
     /// A run for a caller.
     pub fn new(api: Arc<Api>, caller: Caller, runtime: Handle) -> Self {
-        Self { api, caller, runtime, notes: Mutex::default() }
+        Self { api, caller, asker: None, runtime, notes: Mutex::default() }
+    }
+
+    /// Run for a minion.
+    #[must_use]
+    pub fn asked_by(mut self, id: MinionId) -> Self {
+        self.asker = Some(id);
+        self
     }
 
     /// Waits for what the master's tasks do.
@@ -53,6 +62,13 @@ impl Context {
     /// The accepted minions that a target means: none is an answer, not a fault.
     pub fn resolve(&self, tgt: &str, tgt_type: &str) -> Result<Vec<MinionId>, CallError> {
         let target = Target::new(TargetKind::named(tgt_type)?, tgt);
+        if self.asker.is_some()
+            && self.api.desk.resolver.needs_pillar(&target, &Narrow::default()).is_ok_and(|needs| needs)
+        {
+            let text =
+                "a runner that a minion asks for takes no target that pillar decides on: it could guess pillar with it";
+            return Err(CallError::Invocation(text.to_owned()));
+        }
         let meant = match self.wait(self.api.desk.resolver.resolve(&target, &Narrow::default(), false)) {
             Ok(meant) => meant,
             Err(ResolveError::Target(fault)) => return Err(CallError::Diagnostic(fault)),

@@ -62,6 +62,7 @@ pub(super) fn health(context: &Context, arguments: Arguments) -> CallResult {
             ("keys", drops.keys_refused.count()),
             ("second_daemons", drops.twins_refused.count()),
             ("requests", drops.requests_refused.count()),
+            ("runners_busy", drops.runs_busy.count()),
             ("forged_returns", drops.returns_forged.count()),
         ]),
     );

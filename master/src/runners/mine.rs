@@ -36,6 +36,6 @@ fn get(context: &Context, arguments: Arguments) -> CallResult {
     let wanted = Get::bind("mine.get", arguments)?;
     let names = fleet_common::mine::names(&wanted.fun);
     let target = Target::new(TargetKind::named(&wanted.tgt_type)?, wanted.tgt);
-    let found: Map = context.wait(context.api.mine.get(None, target, &names))?;
+    let found: Map = context.wait(context.api.mine.get(context.asker.as_ref(), target, &names))?;
     Ok(Value::Map(fleet_common::mine::shaped(found, &names)).into())
 }

@@ -23,7 +23,9 @@ pub(super) async fn handle(parts: &Arc<Parts>, session: &Arc<Session>, number: u
         }
         Request::Beat { running, queued } => {
             parts.jobs.beat(&session.id, &running, &queued, parts.clock.wall());
-            let watched = |jid: &&Jid| parts.jobs.get(jid).is_some_and(|job| job.is_watched());
+            let is_watched =
+                |jid: &Jid| parts.jobs.get(jid).is_some_and(|job| job.expects(&session.id) && job.is_watched());
+            let watched = |jid: &&Jid| is_watched(jid);
             let watched = running.iter().filter(watched).cloned().collect();
             Reply::Beat { now: parts.clock.steady(), counter: parts.stream.counter(), watched }
         }
@@ -76,7 +78,13 @@ async fn answer(parts: &Parts, session: &Session, request: Request) -> Reply {
             parts.pillars.compile(wanted).await
         }
         Request::Mine(ask) => given(parts.mine.answer(&session.id, ask).await),
-        Request::Runner(ask) => given(parts.peers.run(&session.id, ask).await.map(|outcome| outcome.value)),
+        Request::Runner(ask) => match parts.peers.begin(&session.id) {
+            Some(run) => given(parts.peers.run(run, ask).await.map(|outcome| outcome.value)),
+            None => {
+                parts.drops.runs_busy.add();
+                error("busy", format!("too many runners of '{}' are under way: wait for one of them", session.id))
+            }
+        },
         other => error("invalid", format!("{} is not served here", other.name())),
     }
 }
