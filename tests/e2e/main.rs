@@ -25,6 +25,7 @@ mod pools;
 mod restart;
 mod rotation;
 mod runners;
+mod system_families;
 mod system_git;
 mod system_states;
 mod system_tables;

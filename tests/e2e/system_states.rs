@@ -29,6 +29,7 @@ macro_rules! script {
 /// Cases that stand in files of their own.
 const MORE: &[&[Case]] = &[
     // One a line, so that branches that add modules merge.
+    crate::system_families::CASES,
     crate::system_git::CASES,
     crate::system_tables::CASES,
 ];
@@ -314,10 +315,15 @@ impl Minion {
 
     /// Runs the one chunk; its result.
     fn apply(&self, dry: bool) -> Value {
+        self.apply_after("true", dry)
+    }
+
+    /// Runs the one chunk where a line of shell was run before, with what that mounts; its result.
+    fn apply_after(&self, line: &str, dry: bool) -> Value {
         let (call, home) = (program("saltcall"), self.0.home());
-        let test = format!("test={dry}");
+        let (line, test) = (format!("{} && exec \"$@\"", self.at_home(line)), format!("test={dry}"));
         let argv = [call.to_str().unwrap(), "-c", home.to_str().unwrap(), "--local", "--out", "json"];
-        let finished = self.0.run(&[&argv[..], &["state.sls", "case", &test]].concat());
+        let finished = self.0.run(&[&["sh", "-ec", &line, "sh"], &argv[..], &["state.sls", "case", &test]].concat());
         let answer = finished.json();
         let chunk = answer["local"].as_object().and_then(|chunks| chunks.values().next()).cloned();
         chunk.unwrap_or_else(|| panic!("{finished:?}"))
@@ -358,6 +364,28 @@ pub(super) fn check(test: &str, cases: &[Case]) {
         minion.shell(case.damage);
         minion.predict_and_apply(state);
         minion.shell(case.holds);
+    }
+}
+
+/// A line of shell, a state, its declaration, and words of what the state then says, failing with nothing changed.
+pub(super) type Refused = (&'static str, &'static str, &'static str, &'static str);
+
+/// Runs what must be refused, dry and for real, each in a copy of its own.
+pub(super) fn refused(test: &str, cases: &[Refused]) {
+    for (line, state, declaration, told) in cases {
+        let machine = match Machine::copy() {
+            Ok(machine) => machine,
+            Err(why) => return skip(test, &why),
+        };
+        let minion = Minion::new(machine);
+        minion.declare(state, declaration);
+        for dry in [true, false] {
+            let answer = minion.apply_after(line, dry);
+            // What a file system refuses is known only when it is asked.
+            let settled = dry && answer["result"] == Value::Null && line.contains("mount ");
+            let comment = answer["comment"].as_str().unwrap_or_default();
+            assert!(settled || answer["result"] == false && comment.contains(told), "{state} {declaration}: {answer}");
+        }
     }
 }
 

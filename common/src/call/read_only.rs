@@ -3,6 +3,9 @@
 /// `module.function` names without effect, sorted. The master keeps jobs of all others more durably: a name that is
 /// missing here costs time, never correctness. A test compares the list with the minion's registry.
 pub const READ_ONLY: &[&str] = &[
+    "aliases.get_target",
+    "aliases.has_target",
+    "aliases.list_aliases",
     "alternatives.check_exists",
     "alternatives.check_installed",
     "alternatives.display",
@@ -36,6 +39,8 @@ pub const READ_ONLY: &[&str] = &[
     "data.keys",
     "data.load",
     "data.values",
+    "debconf.get_selections",
+    "debconf.show",
     "defaults.deepcopy",
     "defaults.merge",
     "defaults.update",
@@ -146,6 +151,14 @@ pub const READ_ONLY: &[&str] = &[
     "jinja.import_json",
     "jinja.import_yaml",
     "jinja.load_map",
+    "kmod.available",
+    "kmod.check_available",
+    "kmod.is_loaded",
+    "kmod.lsmod",
+    "kmod.mod_list",
+    "locale.avail",
+    "locale.get_locale",
+    "locale.list_avail",
     "log.critical",
     "log.debug",
     "log.error",

@@ -3,12 +3,14 @@
 //! Functions without effect on a machine live in `fleet_common::functions`; a module may have some there and some here.
 
 pub mod accounts;
+pub mod aliases;
 pub mod alternatives;
 pub mod archive;
 pub mod cmd;
 pub mod cp;
 pub mod cron;
 pub mod data;
+pub mod debconf;
 pub mod dnsutil;
 pub mod environ;
 pub mod file;
@@ -18,6 +20,8 @@ pub mod hashutil;
 pub mod hosts;
 pub mod http;
 pub mod ini;
+pub mod kmod;
+pub mod locale;
 pub mod mine;
 pub mod mount;
 pub mod network;
@@ -34,6 +38,7 @@ pub mod supervisord;
 pub mod sys;
 pub mod sysctl;
 pub mod timezone;
+pub mod tool;
 pub mod virtualenv;
 
 use crate::cx::Module;
@@ -44,12 +49,14 @@ pub const MODULES: &[&[&Module]] = &[
     &postgres::MODULES,
     // One a line, so that branches that add modules merge.
     &[
+        &aliases::MODULE,
         &alternatives::MODULE,
         &archive::MODULE,
         &cmd::MODULE,
         &cp::MODULE,
         &data::MODULE,
         &data::MATCH,
+        &debconf::MODULE,
         &dnsutil::MODULE,
         &environ::MODULE,
         &git::MODULE,
@@ -59,6 +66,8 @@ pub const MODULES: &[&[&Module]] = &[
         &http::MODULE,
         &mine::MODULE,
         &ini::MODULE,
+        &kmod::MODULE,
+        &locale::MODULE,
         &mount::MODULE,
         &network::MODULE,
         &pillar::MODULE,

@@ -7,10 +7,12 @@ mod bind;
 mod plan;
 mod table;
 
+pub mod alias;
 pub mod alternatives;
 pub mod archive;
 pub mod cmd;
 pub mod cron;
+pub mod debconf;
 pub mod environ;
 pub mod file;
 pub mod git;
@@ -19,6 +21,8 @@ pub mod group;
 pub mod host;
 pub mod http;
 pub mod ini;
+pub mod kmod;
+pub mod locale;
 pub mod module;
 pub mod mount;
 pub mod pip;
@@ -44,10 +48,12 @@ pub use table::{StateFunction, StateModule, States};
 
 /// All state modules, in any order.
 pub const STATES: &[&StateModule] = &[
+    &alias::STATE,
     &alternatives::STATE,
     &archive::STATE,
     &cmd::STATE,
     &cron::STATE,
+    &debconf::STATE,
     &environ::STATE,
     &file::STATE,
     &git::STATE,
@@ -55,6 +61,8 @@ pub const STATES: &[&StateModule] = &[
     &host::STATE,
     &http::STATE,
     &ini::STATE,
+    &kmod::STATE,
+    &locale::STATE,
     &mount::STATE,
     &group::STATE,
     &module::STATE,

@@ -10,13 +10,17 @@ use super::Finished;
 
 /// Modules whose states change the machine: their cases run in a copy (`tests/e2e/system_states.rs`).
 pub const SYSTEM_STATES: &[&str] = &[
+    "alias",
     "alternatives",
     "cron",
+    "debconf",
     "git",
     "grains",
     "group",
     "host",
     "ini",
+    "kmod",
+    "locale",
     "mount",
     "pip",
     "service",
