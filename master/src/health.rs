@@ -48,6 +48,8 @@ pub struct Drops {
     pub handshakes_refused: Counter,
     /// Keys that are rejected or denied and came nevertheless.
     pub keys_refused: Counter,
+    /// One-time tokens that let nobody in: guessed, used up, too old, for other ids.
+    pub tokens_refused: Counter,
     /// Second daemons with the key of one that answers.
     pub twins_refused: Counter,
     /// Minions' requests for what is not theirs or not there.

@@ -12,7 +12,7 @@ use fleet_common::fault;
 use fleet_common::ids::{FunctionName, Jid, MinionId};
 use fleet_common::proto::api::{Cancelled, NewJob};
 use fleet_common::proto::decode::encode;
-use fleet_common::proto::job::{Job, Publication};
+use fleet_common::proto::job::{Job, Publication, Target};
 use fleet_common::proto::request::StreamKeys;
 use fleet_common::transport::Publisher;
 use fleet_common::value::{Map, Value};
@@ -168,11 +168,16 @@ pub struct Desk {
     pub clock: Clock,
 }
 
+/// A target as the audit log words it.
+pub fn shown_target(target: &Target) -> String {
+    format!("{:?} {}", target.kind, target.expr).to_lowercase()
+}
+
 impl Desk {
     /// Makes a job, publishes it and follows it. Every attempt stands in the audit log.
     pub async fn publish(&self, new: NewJob, caller: &Caller) -> Result<Follow, PublishError> {
         let (fun, args) = (new.fun.clone(), shown(&new.fun, &new.arg, &new.kwarg));
-        let target = format!("{:?} {}", new.target.kind, new.target.expr).to_lowercase();
+        let target = shown_target(&new.target);
         let done = self.make(new, caller).await;
         let outcome = match &done {
             Ok(_) => Outcome::Published,
@@ -333,7 +338,7 @@ pub fn published_form(mut job: Job) -> (Job, Option<(Vec<Value>, Map)>) {
 
 #[cfg(test)]
 mod tests {
-    use fleet_common::proto::job::{Target, TargetKind};
+    use fleet_common::proto::job::TargetKind;
 
     use super::*;
 

@@ -1,15 +1,14 @@
 //! Doors that other systems have had: each is shut here, or is not there and says so.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
+use fleet_tests::attack::between::{find, point_at};
+use fleet_tests::attack::network::captured_sessions;
 use fleet_tests::harness::proxy::Proxy;
 use fleet_tests::harness::{Fleet, FleetOptions, wait_until};
 use serde_json::{Value, json};
 
-use super::attack_minion::point_at;
 use super::one;
 
 /// What a minion says is text to its master: in pillar, in targets, in returns, in grains.
@@ -66,25 +65,8 @@ fn a_captured_session_is_nothing_to_the_master_when_it_comes_again() {
     assert!(captured.len() > 1000, "{} bytes", captured.len());
     let opened = || fleet.log("master").matches("session opened").count();
     let before = opened();
-    // As it was; without the greeting; cut in the middle; the second half first; every thirtieth byte changed.
-    let half = captured.len() / 2;
-    let changed: Vec<u8> =
-        captured.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at > 64 && at % 30 == 0)).collect();
-    for bytes in [
-        captured.clone(),
-        captured[64..].to_vec(),
-        captured[..half].to_vec(),
-        [&captured[half..], &captured[..half]].concat(),
-        changed,
-    ] {
-        let mut stream = TcpStream::connect(("127.0.0.1", fleet.request_port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-        // The master may have hung up in the middle.
-        let _ = stream.write_all(&bytes);
-        let mut answer = Vec::new();
-        let _ = stream.take(1 << 16).read_to_end(&mut answer);
-        assert!(answer.len() < 4096, "{} bytes of answer", answer.len());
-    }
+    let replayed = captured_sessions(&fleet, &captured);
+    assert_eq!((replayed.attempts, replayed.granted), (5, Vec::new()));
     assert_eq!(opened(), before, "{}", fleet.tail("master"));
     let counted = fleet.run(&["manage.health", "--out", "json"]).json();
     assert!(counted["refused"]["handshakes"].as_u64().unwrap() > 0, "{counted}");
@@ -119,17 +101,4 @@ fn a_cloned_image_under_another_name_waits_like_any_stranger() {
             .then_some(())
     });
     assert!(told.is_some(), "{}", fleet.tail("master"));
-}
-
-fn find(dir: &std::path::Path, name: &str) -> std::path::PathBuf {
-    let mut open = vec![dir.to_owned()];
-    while let Some(dir) = open.pop() {
-        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
-            if entry.file_name() == name {
-                return entry.path();
-            }
-            open.push(entry.path());
-        }
-    }
-    panic!("{name} was not found below {}", dir.display());
 }

@@ -6,22 +6,18 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use fleet_common::channel::request::{Client, ClientConfig, open};
-use fleet_common::crypto::keys::Identity;
-use fleet_common::crypto::trust::Trust;
-use fleet_common::proto::files::{TreeState, Wanted};
-use fleet_common::proto::request::{KeyState, Reply, Request, Role};
-use fleet_common::proto::ret::{End, Return};
-use fleet_common::transport::{Address, Carrier, ConnectOptions, Connector, ConnectorOptions, ZmqConnector};
-use fleet_common::value::{Map, Value};
+use fleet_common::proto::request::{Reply, Request};
+use fleet_common::value::Map;
+use fleet_tests::attack::between::find;
+use fleet_tests::attack::minion::{
+    CANARY, events_of_the_system, files_that_are_not_served, jobs_of_others, lists_of_what_is_outside,
+    paths_that_lead_out, payloads_of_others, pillar_of_others, returns, session,
+};
 use fleet_tests::harness::account::{as_nobody, may_change_account, open_commands, open_to_all};
 use fleet_tests::harness::{Fleet, FleetOptions, skip, wait_until};
-use serde_bytes::ByteBuf;
 use serde_json::json;
 
 use super::one;
-
-const CANARY: &str = "canary-7f3a91c2";
 
 #[test]
 fn other_accounts_may_nothing() {
@@ -65,7 +61,7 @@ fn other_accounts_are_refused_before_they_are_read() {
     let body = fleet.dir().join("body");
     fs::write(&body, vec![b' '; 12 << 20]).unwrap();
     fs::set_permissions(&body, fs::Permissions::from_mode(0o644)).unwrap();
-    let socket = find(fleet.dir(), "api.sock").unwrap();
+    let socket = find(fleet.dir(), "api.sock");
     let data = format!("@{}", body.display());
     let sent = |path: &str| {
         let args = [
@@ -86,32 +82,6 @@ fn other_accounts_are_refused_before_they_are_read() {
         assert_eq!(code, "403", "{answer:?}");
         assert!(size.parse::<u64>().unwrap() < 4 << 20, "the master read {size} bytes of a stranger");
     }
-}
-
-/// A session of our own with an accepted minion's key.
-async fn session(fleet: &Fleet, id: &str) -> (Client, tempfile::TempDir) {
-    let pki = find(&fleet.minion_root(id), "pki").unwrap().join("minion");
-    let dir = tempfile::tempdir().unwrap();
-    let address = |port| Address { host: "127.0.0.1".to_owned(), port };
-    let connector = ZmqConnector::new(ConnectorOptions {
-        request: address(fleet.request_port),
-        publish: address(fleet.publish_port),
-        relay_dir: dir.path().join("relay"),
-        connect: ConnectOptions::default(),
-        request_carrier: Carrier::Own,
-        publish_carrier: Carrier::Own,
-    });
-    let config = ClientConfig {
-        identity: std::sync::Arc::new(Identity::load_or_create(&pki).unwrap()),
-        id: id.parse().unwrap(),
-        role: Role::Call,
-        trust: Trust::new(dir.path().join("master.pub"), None),
-        enrolment: Default::default(),
-        grains_hash: [0; 32],
-    };
-    let (welcome, client) = open(connector.request().await.unwrap(), &config).await.unwrap();
-    assert_eq!(welcome.state, KeyState::Accepted);
-    (client, dir)
 }
 
 #[test]
@@ -146,49 +116,13 @@ fn a_minion_reaches_the_trees_files_and_no_other() {
         };
         assert_eq!(bytes(&read("base", "sub/file").await).as_deref(), Some(&b"inside"[..]));
         assert_eq!(bytes(&read("base", "sub/link").await).as_deref(), Some(&b"inside"[..]));
-        let absolute = fleet.dir().join("srv/secret").display().to_string();
-        for path in [
-            "../secret",
-            "sub/../../secret",
-            "out",
-            "etc/passwd",
-            "/etc/passwd",
-            "",
-            ".",
-            "..",
-            "sub",
-            &absolute,
-            "../pillar/data.sls",
-            "sub//../../secret",
-            "%2e%2e/secret",
-            "..\\secret",
-            "sub/file\0",
-            &"a/".repeat(3000),
+        for tried in [
+            paths_that_lead_out(&client, fleet.dir()).await,
+            files_that_are_not_served(&client).await,
+            lists_of_what_is_outside(&client).await,
         ] {
-            for env in ["base", "../pillar", "..", "", "__env__", "/etc"] {
-                assert_eq!(bytes(&read(env, path).await), None, "{env:?} {path:?}");
-                let (env, path) = (env.to_owned(), path.to_owned());
-                let stat = client.call(Request::Stat { env: env.clone(), path: path.clone() }).await.unwrap();
-                assert!(!matches!(stat, Reply::Stat { stat: Some(_) }), "{path:?} {stat:?}");
-                let files = vec![Wanted { path: path.clone(), held: ByteBuf::new() }];
-                let env = env.clone();
-                if let Reply::Brought { files } = client.call(Request::Bring { env, files }).await.unwrap() {
-                    assert!(files.iter().all(|file| file.facts.is_none() && file.content.is_none()), "{path:?}");
-                }
-            }
-        }
-        for prefix in ["", "../", "/etc/", "etc/", "sub/../.."] {
-            let (env, prefix) = ("base".to_owned(), prefix.to_owned());
-            let known = ByteBuf::new();
-            let tree = Request::Tree { env: env.clone(), prefix: prefix.clone(), known, most: u32::MAX };
-            if let Reply::Tree { state: TreeState::Now { manifest, .. } } = client.call(tree).await.unwrap() {
-                assert!(manifest.files.iter().all(|file| file.path.starts_with("sub/")), "{manifest:?}");
-            }
-            if let Reply::Names { names } =
-                client.call(Request::Files { env, prefix, directories: false }).await.unwrap()
-            {
-                assert!(names.iter().all(|name| name.starts_with("sub/")), "{names:?}");
-            }
+            assert_eq!(tried.granted, Vec::<String>::new());
+            assert!(tried.attempts > 10);
         }
     });
     assert_eq!(fleet.ctl(&["web1", "test.ping"]).status, 0);
@@ -212,39 +146,21 @@ fn a_minion_gets_its_own_pillar_payloads_and_returns_only() {
     let started = fleet.ctl(&line);
     let jid = started.stdout.split_whitespace().find(|word| word.len() == 20).unwrap_or_else(|| panic!("{started:?}"));
     let jid: fleet_common::ids::Jid = jid.parse().unwrap();
+    let mut events = 0;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         let (client, _dir) = session(&fleet, "web1").await;
-        let overrides: Map = [("id", Value::from("db1"))].into_iter().collect();
-        for request in [
-            Request::Pillar { saltenv: None, pillarenv: None, overrides },
-            Request::Payload { jid: jid.clone() },
-            Request::Sync { begun: Vec::new() },
-            Request::Options {},
+        for tried in [
+            pillar_of_others(&client, fleet.dir(), &fleet.dir().join("mark")).await,
+            payloads_of_others(&client, &jid).await,
+            jobs_of_others(&client, &jid).await,
+            // It claims to be another, in every way that a message has.
+            returns(&client, &[(&jid, "db1")]).await,
+            events_of_the_system(&client).await,
         ] {
-            let reply = client.call(request).await.unwrap();
-            assert!(!format!("{reply:?}").contains(CANARY), "{reply:?}");
-            assert!(!matches!(&reply, Reply::Owed { jobs } if !jobs.is_empty()), "{reply:?}");
+            assert_eq!(tried.granted, Vec::<String>::new());
+            events = tried.attempts;
         }
-        // It claims to be another, in every way that a message has.
-        let forged = Return {
-            jid: jid.clone(),
-            id: "db1".parse().unwrap(),
-            fun: "test.arg".parse().unwrap(),
-            fun_args: Vec::new(),
-            end: End::Returned,
-            ret: Value::from("forged"),
-            retcode: 0,
-            success: true,
-            out: None,
-            diagnostics: Vec::new(),
-            started: 0,
-            duration: 0.0,
-            more: Map::new(),
-        };
-        client.call(Request::Return(Box::new(forged))).await.unwrap();
-        let event = Request::Event { tag: "salt/job/new".to_owned(), data: Value::Null };
-        assert!(matches!(client.call(event).await.unwrap(), Reply::Error { .. }));
     });
     fleet.signal("db1", rustix::process::Signal::CONT);
     let log = || fleet.log("master");
@@ -255,8 +171,8 @@ fn a_minion_gets_its_own_pillar_payloads_and_returns_only() {
     assert!(log().lines().any(|line| line.contains("a return nobody asked for") && line.contains("web1")), "{}", log());
     let counted = fleet.run(&["manage.health", "--out", "json"]).json();
     assert_eq!((&counted["refused"]["forged_returns"], &counted["store"]["unsolicited"]), (&json!(1), &json!(1)));
-    // Its foreign payload and the event of the system.
-    assert_eq!(counted["refused"]["requests"], json!(2), "{counted}");
+    // Foreign payloads, three of them, and the events of the system.
+    assert_eq!(counted["refused"]["requests"], json!(3 + events), "{counted}");
 }
 
 /// What a minion wishes its pillar to be made of reaches nothing: no repository, no program, no other tree.
@@ -272,33 +188,16 @@ fn what_a_minion_wishes_for_its_pillar_starts_nothing() {
     fleet.accept(&["web1"]);
     fleet.wait_for(&["web1"]);
     let mark = fleet.dir().join("mark");
-    let wishes = format!(
-        "{{\"ext_pillar\": [{{\"git\": [\"base ext::sh -c touch% {0}\"]}}, {{\"cmd_yaml\": \"touch {0}\"}}], \
-         \"pillar_roots\": {{\"base\": [\"{1}/srv/salt\"]}}, \"git_pillar\": \"ext::sh -c touch% {0}\", \
-         \"pillar_override\": \"#!py\\ndef run(): open('{0}', 'w')\", \"id\": \"db1\"}}",
-        mark.display(),
-        fleet.dir().display()
-    );
-    let wishes = serde_json::from_str::<Value>(&wishes).unwrap().as_map().unwrap().clone();
-    let environments = [
-        None,
-        Some(format!("ext::sh -c touch% {}", mark.display())),
-        Some(format!("{}/srv/salt", fleet.dir().display())),
-        Some("../salt".to_owned()),
-        Some("base".to_owned()),
-    ];
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         let (client, _dir) = session(&fleet, "web1").await;
-        let grains = Request::Grains { grains: wishes.clone() };
-        client.call(grains).await.unwrap();
-        for env in &environments {
-            let (saltenv, pillarenv, overrides) = (env.clone(), env.clone(), wishes.clone());
-            let reply = client.call(Request::Pillar { saltenv, pillarenv, overrides }).await.unwrap();
-            let Reply::Pillar { pillar, .. } = reply else { continue };
-            assert!(!format!("{pillar:?}").contains(CANARY), "{env:?}");
-            let own = pillar.get("own").is_some();
-            assert_eq!(own, matches!(env.as_deref(), None | Some("base")), "{env:?}: {pillar:?}");
+        let tried = pillar_of_others(&client, fleet.dir(), &mark).await;
+        assert_eq!(tried.granted, Vec::<String>::new());
+        // Of the environments that there are it gets its own.
+        for (env, own) in [(None, true), (Some("base".to_owned()), true), (Some("../salt".to_owned()), false)] {
+            let wish = Request::Pillar { saltenv: env.clone(), pillarenv: env.clone(), overrides: Map::new() };
+            let Reply::Pillar { pillar, .. } = client.call(wish).await.unwrap() else { continue };
+            assert_eq!(pillar.get("own").is_some(), own, "{env:?}: {pillar:?}");
         }
     });
     assert!(!mark.exists());
@@ -431,18 +330,4 @@ fn names_that_are_none_are_refused() {
     }
     let listed = fleet.key(&["-L", "--out", "json"]).json();
     assert_eq!((&listed["minions"], &listed["minions_denied"]), (&json!(["web1"]), &json!([])));
-}
-
-fn find(dir: &Path, name: &str) -> Option<std::path::PathBuf> {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_name() == name {
-            return Some(entry.path());
-        }
-        if entry.file_type().is_ok_and(|kind| kind.is_dir())
-            && let Some(found) = find(&entry.path(), name)
-        {
-            return Some(found);
-        }
-    }
-    None
 }

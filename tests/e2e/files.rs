@@ -10,8 +10,8 @@ use fleet_tests::harness::{Finished, Fleet, FleetOptions, skip, wait_until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::attack_minion::point_at;
 use super::one;
+use fleet_tests::attack::between::point_at;
 
 const MIB: usize = 1 << 20;
 

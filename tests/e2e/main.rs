@@ -8,6 +8,7 @@ mod attack_master;
 mod attack_minion;
 mod attack_operator;
 mod attack_output;
+mod attack_program;
 mod attack_rights;
 mod campaign;
 mod disk;

@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use fleet_tests::attack::flood::{Ports, fresh_keys};
 use fleet_tests::harness::{Finished, Fleet, FleetOptions, program, wait_until};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use serde_json::json;
-
-use super::attack_master::{Ports, flood};
 
 /// What may be stuck.
 #[derive(PartialEq)]
@@ -69,10 +68,10 @@ fn new_keys_that_can_not_be_written_hold_up_nobody() {
     let mut fleet = scene();
     let lock = File::options().write(true).open(fleet.dir().join("master/etc/salt/pki/master/.keys.lock")).unwrap();
     flock(&lock, FlockOperation::LockExclusive).unwrap();
-    let (ports, dir) = (Ports::of(&fleet), fleet.dir().join("flood"));
+    let ports = Ports::of(&fleet);
     let strangers = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(flood(ports, dir, 300, 300))
+        runtime.expect("a runtime").block_on(fresh_keys(ports, 300, 300))
     });
     let refused =
         || fleet.run(&["manage.health", "--out", "json"]).json()["minions"]["refused_too_many_at_once"].as_u64();

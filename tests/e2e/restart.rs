@@ -8,8 +8,8 @@ use fleet_tests::harness::{Fleet, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::attack_minion::point_at;
 use super::{one, three};
+use fleet_tests::attack::between::point_at;
 
 #[test]
 fn minions_answer_again_after_the_master_was_killed() {

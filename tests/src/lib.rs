@@ -1,6 +1,7 @@
 //! Harness, conformance runner, lab and benchmarks.
 
 mod arguments;
+pub mod attack;
 pub mod bench;
 pub mod campaign;
 pub mod census;

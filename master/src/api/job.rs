@@ -168,6 +168,10 @@ async fn visible(api: &Api, caller: &Caller, right: &str, jid: &str, form: Form)
     }
     match api.store.job(jid.clone()).await {
         Ok(Some(row)) if row.job.user == caller.name => Ok(jid),
+        Ok(Some(_)) => {
+            api.audit.write(Entry::new(caller, right, jid.as_str(), Outcome::Denied));
+            Err(Box::new(answer(form, &jid, Ok(None::<()>))))
+        }
         found => Err(Box::new(answer(form, &jid, found.map(|_| None::<()>)))),
     }
 }

@@ -11,8 +11,8 @@ use fleet_common::proto::api::{NewPreview, Preview, Previewed};
 
 use super::Api;
 use super::body::{self, Form};
-use crate::acl::Caller;
-use crate::publish::PublishError;
+use crate::acl::{Caller, Entry, Outcome};
+use crate::publish::{PublishError, shown_target};
 
 /// Shows whom a target means.
 pub(super) async fn preview(
@@ -32,6 +32,8 @@ pub(super) async fn preview(
     // Whom a target means tells grains and pillar of minions that the caller may have no business with.
     let by_pillar = || api.desk.resolver.needs_pillar(&wanted.target, &wanted.narrow).unwrap_or(false);
     if !rights.may_use("manage.preview") || (rights.is_restricted() && by_pillar()) {
+        let target = shown_target(&wanted.target);
+        api.audit.write(Entry::new(&caller, "manage.preview", &target, Outcome::Denied));
         let error = PublishError::Denied { user: caller.name, what: "preview this target".to_owned() };
         return form.refuse(StatusCode::FORBIDDEN, error.exit(), error.to_string());
     }

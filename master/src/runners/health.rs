@@ -60,6 +60,7 @@ pub(super) fn health(context: &Context, arguments: Arguments) -> CallResult {
             ("operators", drops.operators_refused.count()),
             ("handshakes", drops.handshakes_refused.count()),
             ("keys", drops.keys_refused.count()),
+            ("tokens", drops.tokens_refused.count()),
             ("second_daemons", drops.twins_refused.count()),
             ("requests", drops.requests_refused.count()),
             ("runners_busy", drops.runs_busy.count()),

@@ -132,6 +132,9 @@ async fn open(parts: &Arc<Parts>, lookups: &Lookups, link: Link) -> Option<(Arc<
         tracing::warn!(minion = %id, peer = address, %other, "the same key is in use by another: a copied image? Remove minion.pem there");
     }
     if judgement != Judgement::Accepted {
+        if incoming.enrolment.token.is_some() {
+            parts.drops.tokens_refused.add();
+        }
         if matches!(judgement, Judgement::Rejected | Judgement::Denied { .. }) {
             parts.drops.keys_refused.add();
         }

@@ -187,6 +187,12 @@ impl Fleet {
         self.dir.join(format!("clock-{who}"))
     }
 
+    /// True while the process of a daemon is there and no leftover.
+    pub fn runs(&self, who: &str) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid(who))).unwrap_or_default();
+        stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
+    }
+
     /// True when a daemon ended by itself.
     pub fn ended(&mut self, who: &str) -> bool {
         let child = if who == "master" { self.master.as_mut() } else { self.minions.get_mut(who) };
