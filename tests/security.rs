@@ -1,4 +1,5 @@
-//! What `docs/security.md` promises: that the tests it names are there, and what can be seen in the sources alone.
+//! What `docs/security.md` and `docs/health.md` promise: that the tests they name are there, and what can be seen in the
+//! sources alone.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read the sources must fail")]
 
@@ -24,6 +25,11 @@ fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// True when there is the test that a cell of a table names, `file::test`.
+fn is_test(cell: &str) -> bool {
+    cell.trim_matches('`').split_once("::").is_some_and(|(file, name)| has_test(&root().join(file), name))
+}
+
 /// True when the file has a test of that name.
 fn has_test(file: &Path, name: &str) -> bool {
     let text = fs::read_to_string(file).unwrap_or_default();
@@ -41,14 +47,27 @@ fn every_row_of_the_table_names_a_test_that_is_there() {
         let [cve, wrong, holds, test] = cells[..] else { panic!("{row}") };
         assert!(seen.insert(cve), "{cve} stands there twice");
         assert!(!wrong.is_empty() && !holds.is_empty(), "{row}");
-        let named = test.trim_matches('`').split_once("::");
-        if !named.is_some_and(|(file, name)| has_test(&root().join(file), name)) {
+        if !is_test(test) {
             missing.push(format!("{cve}: {test}"));
         }
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
     assert_eq!(seen.len(), PUBLISHED);
     assert!(!has_test(&root().join("tests/security.rs"), "no_such_test"));
+}
+
+#[test]
+fn every_counter_names_a_test_that_sees_it_rise() {
+    let text = fs::read_to_string(root().join("docs/health.md")).unwrap();
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
+    let is_good = |row: &str| {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [_, says, test] = cells[..] else { panic!("{row}") };
+        !says.is_empty() && is_test(test)
+    };
+    let missing: Vec<_> = rows.iter().filter(|row| !is_good(row)).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(rows.len() > 40, "{}", rows.len());
 }
 
 /// Nothing a peer sends can end in a command line where there is none.

@@ -275,6 +275,28 @@ async fn connections_are_capped() {
     kept.pop();
     until("its place is free again", || request.open() == 2).await;
     kept.push(opened(request.local_addr(), "DEALER", b"").await);
+    until("those that were opened", || request.stats().accepted == 4).await;
+    assert_eq!(request.stats().closed, 1);
+
+    let options = ListenerOptions { max_connections: 2, max_per_address: 3, ..ListenerOptions::default() };
+    let request = bind_request(loopback(), options).await.expect("bound");
+    let _kept = [opened(request.local_addr(), "DEALER", b"").await, opened(request.local_addr(), "DEALER", b"").await];
+    let mut third = TcpStream::connect(request.local_addr()).await.expect("the kernel accepts");
+    closed(&mut third).await;
+    assert_eq!((request.stats().refused_total, request.open()), (1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_nobody_takes_are_capped() {
+    let _alone = ALONE.lock().await;
+    let request = bind_request(loopback(), ListenerOptions::default()).await.expect("bound");
+    let mut kept = Vec::new();
+    for _ in 0..1024 {
+        kept.push(opened(request.local_addr(), "DEALER", b"").await);
+    }
+    let mut late = opened(request.local_addr(), "DEALER", b"").await;
+    closed(&mut late).await;
+    assert_eq!((request.stats().refused_busy, request.stats().accepted), (1, 1024));
 }
 
 /// A master that answers every connection with these bytes, after as much of the handshake as asked.

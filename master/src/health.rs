@@ -42,6 +42,8 @@ pub struct Drops {
     pub returns_failed: Counter,
     /// Connections to the API refused: one user has too many.
     pub api_refused: Counter,
+    /// Requests to the API that were too large, broke off, or did not come to their end in time.
+    pub api_unread: Counter,
     /// Operators' requests that the rules do not allow.
     pub operators_refused: Counter,
     /// Sessions that did not come about: forged, replayed, cut off or not understood.

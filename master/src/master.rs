@@ -15,12 +15,12 @@ use fleet_common::transport::{
     Listener, ListenerOptions, Meter, Publisher, TransportError, bind_publisher, bind_request,
 };
 use fleet_common::value::Map;
-use tokio::sync::Semaphore;
+use rustix::process::{Resource, getrlimit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::acl::Audit;
-use crate::api::{self, Api, ApiSocket, SocketError};
+use crate::api::{self, Api, ApiSocket, Shares, SocketError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fileserver::FileServer;
@@ -41,8 +41,8 @@ use crate::store::{Store, StoreError, StoreOptions};
 /// How often the master gives a sign of life on the publication stream.
 const BEAT: Duration = Duration::from_secs(10);
 
-/// Runners at the same time; more wait.
-const RUNNERS: usize = 64;
+/// Files that no connection of a minion takes.
+const FILES_KEPT: u64 = 160;
 
 /// Why the master can't start.
 #[derive(Debug, thiserror::Error)]
@@ -86,8 +86,8 @@ pub struct Master {
 impl Master {
     /// Opens keys and store and binds all sockets; ports of 0 pick free ones.
     pub async fn bind(config: &Config) -> Result<Self, MasterError> {
-        let listener = bind_request(config.request_address(), ListenerOptions::default()).await?;
-        let publisher = bind_publisher(config.publish_address(), ListenerOptions::default()).await?;
+        let listener = bind_request(config.request_address(), limits()).await?;
+        let publisher = bind_publisher(config.publish_address(), limits()).await?;
         let addresses = (publisher.local_addr(), listener.local_addr());
         let meters = vec![("requests", listener.meter()), ("publications", publisher.meter())];
         let endpoints = Endpoints { meters, listener: Box::new(listener), publisher };
@@ -169,9 +169,9 @@ impl Master {
         };
         let health = Health { drops, turns, endpoints: endpoints.meters };
         let options = visible(&config.options);
-        let runners = Semaphore::new(RUNNERS);
+        let shares = Shares::default();
         let api =
-            Arc::new(Api { desk, acl, audit, keys, renewal, minions, mine, store, files, runners, health, options });
+            Arc::new(Api { desk, acl, audit, keys, renewal, minions, mine, store, files, shares, health, options });
         peers.connect(&api);
         Ok(Self { parts, api, socket, listener: endpoints.listener, addresses: None })
     }
@@ -200,6 +200,19 @@ impl Master {
         stop.cancel();
         tasks.wait().await;
     }
+}
+
+/// The limits of each port.
+fn limits() -> ListenerOptions {
+    let (usual, files) = (ListenerOptions::default(), getrlimit(Resource::Nofile).current);
+    ListenerOptions { max_connections: usual.max_connections.min(connections(files.unwrap_or(u64::MAX))), ..usual }
+}
+
+/// Connections of each port when this process may open so many files. However many peers come, some files are left for
+/// the store, the keys, the trees and the operators.
+fn connections(files: u64) -> usize {
+    let kept = (files / 4).min(FILES_KEPT);
+    usize::try_from((files - kept) / 2).unwrap_or(usize::MAX)
 }
 
 async fn stopping(stop: CancellationToken, work: impl Future<Output = ()>) {
@@ -242,4 +255,16 @@ fn seen_by_minions(config: &Config) -> Map {
 /// The stream's number: the same at every start, another for every master.
 fn stream_of(root: &PublicKey) -> u64 {
     u64::from_be_bytes(*root.0.first_chunk().expect("a key has 32 bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_to_everything_else() {
+        assert_eq!(connections(64), 24);
+        assert_eq!(connections(1024), 432);
+        assert_eq!(connections(20_000), 9_920);
+    }
 }

@@ -49,7 +49,17 @@ fn giant_frames() {
 
 #[test]
 fn garbage_truncated_and_endless_messages() {
-    attacked(&one(), |ports| flood::garbage(ports, 400));
+    let fleet = one();
+    attacked(&fleet, |ports| flood::garbage(ports, 400));
+    let health = health(&fleet);
+    for port in ["requests", "publications"] {
+        let count = |name: &str| health[port][name].as_u64();
+        assert!(count("handshake_failed") > Some(0) && count("closed_protocol") > Some(0), "{health}");
+    }
+}
+
+fn health(fleet: &Fleet) -> serde_json::Value {
+    fleet.run(&["manage.health", "--out", "json"]).json()
 }
 
 /// Connections that say nothing, at every stage there is, in numbers above all pools of places; a minion that comes
@@ -75,6 +85,9 @@ fn silence_at_every_stage() {
     assert!(start.elapsed() < Duration::from_secs(5), "a new session took {:?}", start.elapsed());
     assert!(resident_of(fleet.pid("master")) < 200, "{} MiB", resident_of(fleet.pid("master")));
     silent.join().unwrap();
+    let slow =
+        wait_until(Duration::from_secs(20), || (health(&fleet)["handshakes"]["slow"].as_u64() > Some(0)).then_some(()));
+    assert!(slow.is_some(), "{}", health(&fleet));
 }
 
 #[test]
@@ -121,7 +134,7 @@ fn a_flood_of_fresh_keys() {
     let keys = fleet.key(&["-L", "--out", "json"]).json();
     assert_eq!(keys["minions_pre"].as_array().map(Vec::len), Some(100), "{keys}");
     assert_eq!(keys["minions"], json!(["web1"]));
-    let health = fleet.run(&["manage.health", "--out", "json"]).json();
+    let health = health(&fleet);
     assert_eq!((&health["minions"]["pending"], &health["minions"]["connected"]), (&json!(100), &json!(1)), "{health}");
     let refused = ["refused_too_many_pending", "refused_too_many_at_once"].map(|name| health["minions"][name].as_u64());
     assert_eq!(refused[0].zip(refused[1]).map(|(full, busy)| full + busy), Some(300), "{health}");
@@ -148,6 +161,7 @@ fn a_second_daemon_with_the_same_key_is_refused_while_the_first_answers() {
         (said && heard).then_some(())
     });
     assert!(refused.is_some(), "{}\n{}", fleet.log("master"), fleet.log("twin"));
+    assert!(health(&fleet)["refused"]["second_daemons"].as_u64() > Some(0), "{}", health(&fleet));
     let pid = fleet.ctl(&["web1", "test.ping", "--out", "json", "--static"]);
     assert_eq!(pid.json(), json!({"web1": true}));
     assert!(!fleet.log("master").contains("a newer session took its place"), "{}", fleet.log("master"));

@@ -6,6 +6,33 @@ use std::time::Duration;
 
 use fleet_tests::harness::{Disk, Fleet, FleetOptions, skip, wait_until};
 
+/// It ends when there is no space for what it answers: its minion keeps the return until there is.
+#[test]
+fn a_return_waits_for_space_on_its_minion() {
+    let mut fleet = Fleet::new(&FleetOptions::default());
+    let disk = match Disk::mount(&fleet.dir().join("master/var/cache"), 64) {
+        Ok(disk) => disk,
+        Err(reason) => return skip("a_return_waits_for_space_on_its_minion", &reason),
+    };
+    fleet.start_master();
+    fleet.start_minion("web1", "");
+    fleet.accept(&["web1"]);
+    fleet.wait_for(&["web1"]);
+    let go = fleet.dir().join("go");
+    let line = format!("while ! test -e {}; do sleep 0.05; done; head -c 3000000 /dev/zero | tr '\\0' x", go.display());
+    let asked = fleet.ctl(&["--async", "web1", "cmd.run", &line]);
+    let jid = asked.stdout.split_whitespace().find(|word| word.len() == 20).unwrap_or_else(|| panic!("{asked:?}"));
+    disk.fill();
+    fs::write(&go, "").unwrap();
+    let failed = || fleet.run(&["manage.health", "--out", "json"]).json()["store"]["returns_failed"].as_u64();
+    let seen = wait_until(Duration::from_secs(60), || (failed() > Some(0)).then_some(()));
+    assert!(seen.is_some(), "{:?}\n{}", failed(), fleet.tail("master"));
+    disk.free();
+    let kept = || fleet.run(&["jobs.lookup_jid", jid, "--out", "json"]).json()["web1"].as_str().map(str::len);
+    let came = wait_until(Duration::from_secs(60), || (kept() == Some(3_000_000)).then_some(()));
+    assert!(came.is_some(), "{:?}\n{}\n{}", kept(), fleet.tail("master"), fleet.tail("web1"));
+}
+
 #[test]
 fn a_full_disk_refuses_jobs_and_needs_no_restart() {
     let mut fleet = Fleet::new(&FleetOptions::default());

@@ -65,6 +65,8 @@ fn a_second_key_under_a_known_name_is_denied_and_changes_nothing() {
         (listed["minions_denied"] == json!(["web1"])).then_some(())
     });
     assert!(denied.is_some(), "{}\n{}", fleet.key(&["-L"]).stdout, fleet.tail("stranger"));
+    let counted = || fleet.run(&["manage.health", "--out", "json"]).json()["refused"]["keys"].as_u64();
+    assert!(wait_until(Duration::from_secs(10), || (counted() > Some(0)).then_some(())).is_some(), "{:?}", counted());
     assert_eq!(fleet.ctl(&["web1", "test.ping", "--out", "json", "--static"]).json(), json!({"web1": true}));
 }
 

@@ -15,6 +15,7 @@ mod disk;
 mod enrolment;
 mod faults;
 mod files;
+mod floods;
 mod highstate;
 mod input;
 mod jobs;

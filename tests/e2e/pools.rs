@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use fleet_common::proto::mine::RunnerAsk;
+use fleet_common::proto::request::{Reply, Request};
+use fleet_common::value::{Map, Value};
 use fleet_tests::attack::flood::{Ports, fresh_keys};
+use fleet_tests::attack::minion::session;
 use fleet_tests::harness::{Finished, Fleet, FleetOptions, program, wait_until};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
@@ -21,7 +25,8 @@ enum Kind {
 }
 
 fn scene() -> Fleet {
-    let mut fleet = Fleet::new(&FleetOptions::default());
+    let master_config = "peer_run:\n  web1: [pillar.show_pillar]\n".to_owned();
+    let mut fleet = Fleet::new(&FleetOptions { master_config, ..FleetOptions::default() });
     let (states, pillar) = (fleet.dir().join("srv/salt"), fleet.dir().join("srv/pillar"));
     fs::write(states.join("small"), "small\n").unwrap();
     fs::write(pillar.join("top.sls"), "base:\n  'quick*': [quick]\n  'slow*': [slow]\n").unwrap();
@@ -127,6 +132,27 @@ fn pillar_that_takes_long_holds_up_nobody() {
         assert!(wait_until(Duration::from_secs(60), || (done.load(Ordering::Relaxed) > 1).then_some(())).is_some());
         all_but(&mut fleet, &Kind::Pillar);
     });
+}
+
+/// One minion asks for more slow runners than it may have at once: some run, the others are refused and counted.
+#[test]
+fn runners_that_one_minion_asks_for_hold_up_nobody() {
+    let mut fleet = scene();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (client, _dir) = runtime.block_on(session(&fleet, "web1"));
+    let mut asked = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let (client, arg) = (client.clone(), vec![Value::from(format!("slow{number}"))]);
+        let ask = RunnerAsk { fun: "pillar.show_pillar".to_owned(), arg, kwarg: Map::new() };
+        asked.spawn_on(async move { client.call(Request::Runner(ask)).await }, runtime.handle());
+    }
+    all_but(&mut fleet, &Kind::Pillar);
+    let replies = runtime.block_on(asked.join_all());
+    let (ran, refused): (Vec<_>, Vec<_>) =
+        replies.into_iter().map(Result::unwrap).partition(|reply| matches!(reply, Reply::Data { .. }));
+    assert!(!ran.is_empty() && !refused.is_empty(), "{} ran, refused: {refused:?}", ran.len());
+    let health = fleet.run(&["manage.health", "--out", "json"]).json();
+    assert_eq!(health["refused"]["runners_busy"].as_u64(), Some(refused.len() as u64), "{refused:?}");
 }
 
 /// Says that it is over, however this ends.

@@ -1,5 +1,6 @@
 //! Functions of the master itself, as `saltrun` asks for them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
@@ -44,7 +45,26 @@ fn presence_and_what_is_known_of_minions() {
     assert_eq!(health["requests"]["open"], json!(2), "{health}");
     assert_eq!(health["publications"]["closed_slow"], json!(0), "{health}");
     assert!(health["process"]["open_files"].as_u64() > Some(10), "{health}");
+    assert_eq!(documented(), names(&health));
     assert_eq!(fleet.run(&["manage.up"]).stdout, "- db1\n- web1\n");
+}
+
+/// The names of what is counted; both ports count the same.
+fn names(health: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (group, counts) in health.as_object().unwrap() {
+        let port = ["requests", "publications"].contains(&group.as_str());
+        let name = |name: &String| if port { name.clone() } else { format!("{group}.{name}") };
+        names.extend(counts.as_object().unwrap().keys().map(name));
+    }
+    names
+}
+
+/// The names that `docs/health.md` explains.
+fn documented() -> BTreeSet<String> {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/health.md")).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.map(|row| row.split('`').next().unwrap().to_owned()).collect()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -17,6 +17,8 @@ use super::{Boxed, TransportError};
 
 /// Pause after a failed `accept` (no file descriptors left), so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often is told of that.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// What an endpoint does with its opened connections.
 pub(super) trait Served: Send + Sync + 'static {
@@ -95,12 +97,17 @@ struct Accept<S> {
 
 impl<S: Served> Accept<S> {
     async fn run(self, timeout: Duration) {
+        let mut told: Option<Instant> = None;
         loop {
             let (stream, peer) = match self.listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     self.counters.accept_errors.add();
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    // Whoever opens enough connections causes these: they must not fill the disk.
+                    if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                        told = Some(Instant::now());
+                        tracing::warn!(%error, "a connection could not be accepted; more may follow");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }

@@ -20,7 +20,7 @@ use crate::publish::PublishError;
 /// Events are sent together up to this many bytes.
 const CHUNK: usize = 64 * 1024;
 /// Chunks that may wait for a slow client.
-const WAITING: usize = 16;
+const WAITING: usize = 4;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct ListQuery {

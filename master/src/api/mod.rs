@@ -10,13 +10,13 @@ mod keys;
 mod minions;
 mod router;
 mod runners;
+mod shares;
 mod socket;
 mod targets;
 
 use std::sync::Arc;
 
 use fleet_common::value::Map;
-use tokio::sync::Semaphore;
 
 use crate::acl::{Acl, Audit};
 use crate::fileserver::FileServer;
@@ -31,6 +31,7 @@ use crate::store::Store;
 pub use job::JobView;
 pub use minions::Presence;
 pub use router::serve;
+pub use shares::Shares;
 pub use socket::{ApiSocket, SocketError};
 
 /// What requests reach.
@@ -53,8 +54,9 @@ pub struct Api {
     pub store: Store,
     /// State trees.
     pub files: Arc<FileServer>,
-    /// Places for runners: each takes a thread, and those of the store and the keys must find some left.
-    pub runners: Semaphore,
+    /// What each user may have at once. Places for runners are among it: each takes a thread, and those of the store
+    /// and the keys must find some left.
+    pub shares: Shares,
     /// What is counted.
     pub health: Health,
     /// The configuration as written, without its secrets.

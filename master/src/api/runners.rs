@@ -41,13 +41,14 @@ pub(super) async fn run(
     }
     api.audit.write(entry(Outcome::Started));
     tracing::info!(user = caller.name, fun = call.fun, "runner asked");
-    let place = api.clone();
-    let Ok(_place) = place.runners.acquire().await else {
+    let arguments = Arguments { positional: call.arg, keyword: call.kwarg };
+    let Some(places) = api.shares.runner(caller.uid).await else {
         return form.refuse(StatusCode::SERVICE_UNAVAILABLE, Exit::Unavailable, "the master stops");
     };
     let context = Context::new(api, caller, Handle::current());
-    let arguments = Arguments { positional: call.arg, keyword: call.kwarg };
     let work = move || {
+        // Until the work itself is over, whoever still waits for it.
+        let _places = places;
         let (Code::Reads(code) | Code::Changes(code)) = function.code;
         let answer = code(&context, arguments);
         (answer, context.take_notes())

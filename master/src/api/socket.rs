@@ -19,7 +19,7 @@ use crate::health::Drops;
 
 /// Most connections of root, and of every other user.
 const MOST: (usize, usize) = (1024, 64);
-/// How often is told that a user has too many.
+/// How often is told that connections are not taken.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// Why the socket can't be used.
@@ -44,7 +44,7 @@ pub struct ApiSocket {
     listener: UnixListener,
     counts: Counts,
     drops: Arc<Drops>,
-    /// When was told that somebody has too many connections.
+    /// When was told that a connection was not taken.
     told: Option<Instant>,
 }
 
@@ -78,6 +78,17 @@ impl ApiSocket {
     }
 }
 
+impl ApiSocket {
+    /// True now and then: any account can cause these lines, and they must not fill the disk.
+    fn may_tell(&mut self) -> bool {
+        let may = self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
+        if may {
+            self.told = Some(Instant::now());
+        }
+        may
+    }
+}
+
 impl Drop for ApiSocket {
     fn drop(&mut self) {
         // Gone already is as good.
@@ -94,7 +105,9 @@ impl Listener for ApiSocket {
             let stream = match self.listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection to the API was not accepted");
+                    if self.may_tell() {
+                        tracing::warn!(%error, "a connection to the API was not accepted; more may follow");
+                    }
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
@@ -108,9 +121,7 @@ impl Listener for ApiSocket {
                 );
             }
             self.drops.api_refused.add();
-            // Any account can cause these: they must not fill the disk.
-            if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-                self.told = Some(Instant::now());
+            if self.may_tell() {
                 tracing::warn!(uid, "too many connections to the API; more may follow");
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fleet_common::ids::{Jid, MinionId};
 use fleet_common::proto::api::Standing;
 use fleet_common::proto::job::{Job, Target, TargetKind};
+use fleet_common::proto::ret::Progress;
 use fleet_common::value::Map;
 
 use super::settle::GRACE;
@@ -39,22 +40,7 @@ impl Scene {
 
     /// Keeps a job meant for `a` and, down, `gone`.
     async fn job(&self, number: u64, durable: bool) {
-        let target = Target::new(TargetKind::List, "a,gone");
-        let job = Job {
-            jid: jid(number),
-            target: target.clone(),
-            ids: None,
-            fun: "cmd.run".parse().unwrap(),
-            arg: Vec::new(),
-            kwarg: Map::new(),
-            by_reference: false,
-            user: "root".into(),
-            expires: START + LIFE,
-            changes: true,
-            follow: false,
-        };
-        let (expected, down) = (vec![id("a"), id("gone")], vec![id("gone")]);
-        self.store.create_job(JobRow { job, target, expected, down, created: START, durable }).await.unwrap();
+        self.store.create_job(row(number, durable)).await.unwrap();
     }
 
     /// How the targets stand on disk. Steps are queued for the one writer and not waited for; an empty note that is
@@ -65,6 +51,33 @@ impl Scene {
         let noted = self.store.noted(jid(number)).await.unwrap();
         targets(&row, noted, &[]).into_iter().map(|target| target.state).collect()
     }
+}
+
+/// A job meant for `a` and, down, `gone`.
+fn row(number: u64, durable: bool) -> JobRow {
+    let target = Target::new(TargetKind::List, "a,gone");
+    let job = Job {
+        jid: jid(number),
+        target: target.clone(),
+        ids: None,
+        fun: "cmd.run".parse().unwrap(),
+        arg: Vec::new(),
+        kwarg: Map::new(),
+        by_reference: false,
+        user: "root".into(),
+        expires: START + LIFE,
+        changes: true,
+        follow: false,
+    };
+    let (expected, down) = (vec![id("a"), id("gone")], vec![id("gone")]);
+    JobRow { job, target, expected, down, created: START, durable }
+}
+
+/// A job in memory of which `a` has not answered.
+fn active(number: u64) -> Arc<Active> {
+    let JobRow { job, expected, down, created, durable, .. } = row(number, false);
+    let parts = Parts { published: (job, None), expected, down, durable, created };
+    Arc::new(Active::new(parts, [(id("a"), Standing::Sent)]))
 }
 
 fn owed(jobs: &Jobs, who: &str, begun: &[Jid], now: u64) -> Vec<Jid> {
@@ -133,4 +146,52 @@ async fn every_target_gets_its_final_state_even_if_the_master_was_down_at_the_ti
     scene.store.note(jid(1), Vec::new()).await.unwrap();
     assert_eq!(scene.store.live(u64::MAX).await.unwrap(), [] as [Jid; 0]);
     assert_eq!(jobs.all().len(), 0);
+}
+
+#[tokio::test]
+async fn jobs_that_leave_memory_early_are_counted() {
+    let scene = Scene::new().await;
+    let jobs = Jobs::load(&scene.store).await.unwrap();
+    let followed = active(1);
+    let _follower = Attached::to(followed.clone(), false);
+    jobs.enter(followed);
+    let most = (2..100_000).find(|number| {
+        jobs.enter(active(*number));
+        jobs.counts().evicted > 0
+    });
+    let most = most.expect("there is a bound") as usize - 1;
+    assert_eq!((jobs.counts().open, jobs.counts().evicted), (most, 1));
+    assert!(jobs.get(&jid(1)).is_some() && jobs.get(&jid(2)).is_none(), "the oldest that nobody follows");
+}
+
+#[tokio::test]
+async fn signs_that_a_follower_does_not_read_are_counted() {
+    let scene = Scene::new().await;
+    let jobs = Jobs::load(&scene.store).await.unwrap();
+    let job = active(1);
+    let _follower = Attached::to(job.clone(), false);
+    jobs.enter(job.clone());
+    let heard = (0..100_000).find(|_| {
+        jobs.beat(&id("a"), &[], &[], START);
+        jobs.counts().unheard > 0
+    });
+    assert!(heard > Some(100), "{heard:?}");
+    // They are not forgotten with the job.
+    jobs.complete(&job);
+    assert_eq!((jobs.counts().open, jobs.counts().unheard), (0, 1));
+}
+
+#[tokio::test]
+async fn steps_that_the_store_has_no_room_for_are_counted() {
+    let scene = Scene::new().await;
+    let jobs = Jobs::load(&scene.store).await.unwrap();
+    // The writer takes what waits as fast as it can: sooner or later it is full at the right moment.
+    let full = (1..10_000).find(|number| {
+        jobs.enter(active(*number));
+        while scene.store.try_note(&jid(*number), Vec::new()) {}
+        let waiting = scene.store.queued();
+        jobs.progress(&id("a"), Progress { jid: jid(*number), done: 1, total: 2, last_failure: None }, START);
+        jobs.counts().unwritten > 0 && waiting > 0
+    });
+    assert!(full.is_some());
 }

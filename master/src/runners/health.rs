@@ -49,11 +49,12 @@ pub(super) fn health(context: &Context, arguments: Arguments) -> CallResult {
             ("writes_waiting", api.store.queued() as u64),
             ("commits_failed", api.store.failed_commits()),
             ("returns_failed", drops.returns_failed.count()),
+            ("parts_dropped", api.store.dropped_parts()),
             ("unsolicited", drops.unsolicited.count()),
             ("unsolicited_dropped", drops.unsolicited_over_quota.count()),
         ]),
     );
-    all.insert("api", map([("refused", drops.api_refused.count())]));
+    all.insert("api", map([("refused", drops.api_refused.count()), ("unread", drops.api_unread.count())]));
     all.insert(
         "refused",
         map([

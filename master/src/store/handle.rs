@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::health::Counter;
 
 use super::days::Days;
-use super::jobs::{self, JobRow, JobSummary, LedgerRow, Note, Recorded, Stored};
+use super::jobs::{self, JobRow, JobSummary, LedgerRow, Note, Recorded, Stored, Unsolicited};
 use super::mine::{Change, MineRow};
 use super::minions::GrainsRow;
 use super::slot::Slot;
@@ -33,9 +33,9 @@ pub struct StoreOptions {
     pub keep_bytes: u64,
     /// Memory of the page cache in bytes.
     pub cache_bytes: u64,
-    /// Most returns a day that nobody asked for.
+    /// Most returns kept that nobody asked for.
     pub unsolicited_rows: u64,
-    /// Most bytes of them.
+    /// Most bytes of them; never more than an eighth of `keep_bytes`.
     pub unsolicited_bytes: u64,
     /// The clock: milliseconds since 1970.
     pub now: Arc<dyn Fn() -> u64 + Send + Sync>,
@@ -53,6 +53,11 @@ impl StoreOptions {
             unsolicited_bytes: 64 << 20,
             now,
         }
+    }
+
+    /// How much is kept that nobody asked for: whoever sends it must not drive out what was asked for.
+    pub(super) fn unsolicited(&self) -> Unsolicited {
+        Unsolicited { rows: self.unsolicited_rows, bytes: self.unsolicited_bytes.min(self.keep_bytes / 8) }
     }
 }
 
@@ -83,7 +88,8 @@ impl Store {
         let days = days::Days::open(&dir.join("jobs"), options.cache_bytes)?;
         // The first job must not wait for the day's database to be made.
         days.today((options.now)())?;
-        let shared = Arc::new(Shared { days, minions: Slot::default(), options, failed: Counter::default() });
+        let (failed, dropped) = (Counter::default(), Counter::default());
+        let shared = Arc::new(Shared { days, minions: Slot::default(), options, failed, dropped });
         shared.minions()?;
         let (queue, writes) = mpsc::channel(QUEUE);
         let theirs = shared.clone();
@@ -199,6 +205,11 @@ impl Store {
     /// Commits that failed, as on a full disk.
     pub fn failed_commits(&self) -> u64 {
         self.shared.failed.count()
+    }
+
+    /// Databases of jobs that were dropped because of their age or of all jobs' size.
+    pub fn dropped_parts(&self) -> u64 {
+        self.shared.dropped.count()
     }
 
     /// The largest job id.

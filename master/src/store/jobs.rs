@@ -1,6 +1,6 @@
 //! Jobs, their ledgers and their returns in the database of one day, and over all days.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fleet_common::ids::{Jid, MinionId};
 use fleet_common::proto::api::{Standing, Step};
@@ -93,15 +93,25 @@ pub enum Recorded {
     Duplicate,
     /// Nobody asked for it; it is kept apart.
     Unsolicited,
-    /// Nobody asked for it and the day's quota is used up; it is not kept.
+    /// Nobody asked for it and the quota of such returns is used up; it is not kept.
     OverQuota,
 }
 
-/// How much nobody-asked-for is kept in one database.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Quota {
+/// How much nobody-asked-for there is in a database, or may be in all together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Unsolicited {
     pub(super) rows: u64,
     pub(super) bytes: u64,
+}
+
+impl Unsolicited {
+    fn with(self, more: Self) -> Self {
+        Self { rows: self.rows + more.rows, bytes: self.bytes + more.bytes }
+    }
+
+    fn exceeds(self, quota: Self) -> bool {
+        self.rows > quota.rows || self.bytes > quota.bytes
+    }
 }
 
 /// The tables of one day.
@@ -113,7 +123,7 @@ pub(super) struct JobTables {
     ledger: Rows,
     /// `expiry || jid` of every job that is not over: what a starting master takes up, without reading all.
     live: sled::Tree,
-    unsolicited_used: std::sync::Mutex<(u64, u64)>,
+    unsolicited_used: Mutex<Unsolicited>,
 }
 
 impl JobTables {
@@ -121,10 +131,9 @@ impl JobTables {
         let path = database.path.clone();
         let rows = |table| Rows::open(&database.db, &path, table);
         let unsolicited = rows("unsolicited")?;
-        let mut used = (0, 0);
+        let mut used = Unsolicited::default();
         for row in unsolicited.scan(&path, b"") {
-            used.0 += 1;
-            used.1 += row?.1.len() as u64;
+            used = used.with(Unsolicited { rows: 1, bytes: row?.1.len() as u64 });
         }
         Ok(Self {
             jobs: rows("jobs")?,
@@ -132,7 +141,7 @@ impl JobTables {
             ledger: rows("ledger")?,
             live: database.db.open_tree("live").map_err(StoreError::engine(&path))?,
             unsolicited,
-            unsolicited_used: std::sync::Mutex::new(used),
+            unsolicited_used: Mutex::new(used),
             database,
         })
     }
@@ -164,21 +173,8 @@ impl JobTables {
         self.returns.contains(&self.database.path, &pair(jid, id))
     }
 
-    pub(super) fn put_unsolicited(&self, ret: &Return, quota: Quota) -> Result<Recorded, StoreError> {
-        let path = &self.database.path;
-        let key = pair(&ret.jid, &ret.id);
-        if self.unsolicited.contains(path, &key)? {
-            return Ok(Recorded::Duplicate);
-        }
-        let value = encode(ret);
-        let mut used = self.unsolicited_used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if used.0 + 1 > quota.rows || used.1 + value.len() as u64 > quota.bytes {
-            return Ok(Recorded::OverQuota);
-        }
-        used.0 += 1;
-        used.1 += value.len() as u64;
-        self.unsolicited.put(path, &key, &value)?;
-        Ok(Recorded::Unsolicited)
+    fn unsolicited_used(&self) -> MutexGuard<'_, Unsolicited> {
+        self.unsolicited_used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds steps that lead forward; tells how many did. Targets that have answered are left as they are.
@@ -295,6 +291,34 @@ pub(super) fn find_even_refused(days: &Days, jid: &Jid) -> Result<Option<(Arc<Jo
         }
     }
     Ok(None)
+}
+
+/// Keeps a return that nobody asked for apart in `today`. The quota is for all databases together: whoever sends such
+/// returns day after day, or so many that the day is divided, drives no job out.
+pub(super) fn put_unsolicited(
+    days: &Days,
+    today: &JobTables,
+    ret: &Return,
+    quota: Unsolicited,
+) -> Result<Recorded, StoreError> {
+    let key = pair(&ret.jid, &ret.id);
+    let value = encode(ret);
+    let more = Unsolicited { rows: 1, bytes: value.len() as u64 };
+    let mut all = more;
+    for tables in days.all() {
+        let tables = tables?;
+        if tables.unsolicited.contains(&tables.database.path, &key)? {
+            return Ok(Recorded::Duplicate);
+        }
+        all = all.with(*tables.unsolicited_used());
+    }
+    if all.exceeds(quota) {
+        return Ok(Recorded::OverQuota);
+    }
+    today.unsolicited.put(&today.database.path, &key, &value)?;
+    let mut used = today.unsolicited_used();
+    *used = used.with(more);
+    Ok(Recorded::Unsolicited)
 }
 
 /// All returns of a job, sorted by minion: late ones lie in later days than the job.

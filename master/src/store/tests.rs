@@ -170,6 +170,28 @@ async fn returns_nobody_asked_for_are_bounded() {
 }
 
 #[tokio::test]
+async fn returns_nobody_asked_for_drive_no_job_out() {
+    let scene = scene();
+    let keep = Duration::from_secs(7 * 24 * 3600);
+    let options = StoreOptions { keep, unsolicited_bytes: 100_000, ..scene.options.clone() };
+    assert_eq!(StoreOptions { keep_bytes: 80_000, ..options.clone() }.unsolicited().bytes, 10_000);
+    let store = Store::open(options.clone()).unwrap();
+    let big = |number: u64| ret(&format!("{number:020}"), "a", Value::Str("x".repeat(45_000)));
+    let sent = async |store: &Store, number| store.record(big(number), false, false).await.unwrap();
+    assert_eq!(sent(&store, 1).await, Recorded::Unsolicited);
+    assert_eq!(sent(&store, 2).await, Recorded::Unsolicited);
+    assert_eq!(sent(&store, 3).await, Recorded::OverQuota);
+    // Neither the next day nor another master gives room for more; what was kept is known.
+    scene.clock.fetch_add(DAY, Ordering::Relaxed);
+    assert_eq!(sent(&store, 4).await, Recorded::OverQuota);
+    assert_eq!(sent(&store, 1).await, Recorded::Duplicate);
+    drop(store);
+    let store = reopened(&options).await;
+    assert_eq!(sent(&store, 5).await, Recorded::OverQuota);
+    assert_eq!(sent(&store, 2).await, Recorded::Duplicate);
+}
+
+#[tokio::test]
 async fn the_ledger_only_moves_forward_and_a_return_ends_it() {
     let scene = scene();
     let store = Store::open(scene.options.clone()).unwrap();

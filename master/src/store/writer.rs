@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::health::Counter;
 
 use super::days::Days;
-use super::jobs::{self, JobRow, JobTables, Note, Quota, Recorded};
+use super::jobs::{self, JobRow, JobTables, Note, Recorded};
 use super::mine::Change;
 use super::minions::{GrainsRow, MinionTables};
 use super::slot::Slot;
@@ -83,6 +83,8 @@ pub(super) struct Shared {
     pub(super) minions: Slot<MinionTables>,
     /// Commits that failed.
     pub(super) failed: Counter,
+    /// Databases that retention dropped.
+    pub(super) dropped: Counter,
 }
 
 impl Shared {
@@ -119,7 +121,10 @@ pub(super) fn run(shared: &Shared, mut queue: mpsc::Receiver<Write>) {
             retained = Some((day, Instant::now()));
             match shared.days.retain(now, shared.options.keep, shared.options.keep_bytes) {
                 Ok(0) => {}
-                Ok(days) => tracing::info!(days, "dropped old jobs"),
+                Ok(parts) => {
+                    shared.dropped.more(parts as u64);
+                    tracing::info!(parts, "dropped old jobs");
+                }
                 Err(error) => tracing::warn!(%error, "old jobs could not be dropped"),
             }
         }
@@ -277,9 +282,7 @@ impl<'a> Commit<'a> {
             _ => {
                 let today = self.shared.days.today((self.shared.options.now)())?;
                 self.touch(&today, false);
-                let options = &self.shared.options;
-                let quota = Quota { rows: options.unsolicited_rows, bytes: options.unsolicited_bytes };
-                today.put_unsolicited(ret, quota)
+                jobs::put_unsolicited(&self.shared.days, &today, ret, self.shared.options.unsolicited())
             }
         }
     }

@@ -12,7 +12,7 @@ use fleet_common::proto::files::{TreeState, Wanted};
 use fleet_common::proto::job::{Target, TargetKind};
 use fleet_common::proto::mine::{Mine, RunnerAsk};
 use fleet_common::proto::request::{Enrolment, KeyState, Reply, Request, Role};
-use fleet_common::proto::ret::{End, Progress, Return};
+use fleet_common::proto::ret::Progress;
 use fleet_common::transport::{Carrier, ConnectOptions, Connector, ZmqConnector};
 use fleet_common::value::{Map, Value};
 use serde_bytes::ByteBuf;
@@ -22,6 +22,7 @@ use super::flood::Ports;
 use super::tally::Tried;
 use crate::harness::Fleet;
 use crate::harness::links::connector;
+use crate::stand_in::answer;
 
 /// What nobody may get who is not meant.
 pub const CANARY: &str = "canary-7f3a91c2";
@@ -235,21 +236,8 @@ pub async fn payloads_of_others(client: &Client, jid: &Jid) -> Tried {
 
 /// A return as `id` would send it.
 fn a_return(jid: &Jid, id: &str) -> Request {
-    Request::Return(Box::new(Return {
-        jid: jid.clone(),
-        id: id.parse().expect("it is an id"),
-        fun: "test.arg".parse().expect("it is a function"),
-        fun_args: Vec::new(),
-        end: End::Returned,
-        ret: Value::from("forged"),
-        retcode: 0,
-        success: true,
-        out: None,
-        diagnostics: Vec::new(),
-        started: 0,
-        duration: 0.0,
-        more: Map::new(),
-    }))
+    let id = id.parse().expect("it is an id");
+    Request::Return(Box::new(answer(jid.clone(), id, Value::from("forged"))))
 }
 
 /// Returns to these jobs, each under a name.

@@ -5,6 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
 use super::{Finished, Fleet, program, skip};
 
 /// An account without rights that every machine has.
@@ -20,6 +23,16 @@ pub(super) fn nobodys(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]).arg(program);
     command
+}
+
+/// Makes the calling thread, and no other, that account's: what it connects to is told so.
+pub fn become_nobody() {
+    let number = NOBODY.parse().expect("a number");
+    let (user, group) = (Uid::from_raw(number), Gid::from_raw(number));
+    let done = set_thread_groups(&[])
+        .and_then(|()| set_thread_res_gid(group, group, group))
+        .and_then(|()| set_thread_res_uid(user, user, user));
+    done.expect("root may become anybody");
 }
 
 /// Gives a directory and all in it to that account.

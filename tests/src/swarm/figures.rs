@@ -49,7 +49,7 @@ fn cpu(pid: u32) -> f64 {
 }
 
 /// Bytes of all files below a directory, as allocated.
-pub(super) fn disk(dir: &Path) -> u64 {
+pub fn disk(dir: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
     let Ok(entries) = fs::read_dir(dir) else { return 0 };
     entries

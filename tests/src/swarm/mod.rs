@@ -7,5 +7,5 @@ mod member;
 mod stage;
 
 pub use child::{ChildOptions, run_child};
-pub use figures::{Usage, load, median};
+pub use figures::{Usage, disk, load, median};
 pub use stage::{Ping, Stage, StageOptions};
