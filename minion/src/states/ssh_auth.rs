@@ -6,7 +6,7 @@ use fleet_common::value::{Map, Value};
 use super::{Applied, Failure, Plan, PlannedState, Report, Run, State, StateFunction, StateModule};
 use crate::cx::{Act, Look};
 use crate::modules::ssh::{Status, config_or_default, declared, put, status, take};
-use crate::system::ssh::{AuthKey, KeyFile, is_key, is_kind};
+use crate::system::ssh::{AuthKey, KeyFile, SshError, is_key, is_kind};
 
 /// The module's table.
 pub const STATE: StateModule = StateModule {
@@ -108,7 +108,11 @@ fn key(text: &str, enc: &str, comment: &str, options: &[String]) -> Result<AuthK
 
 impl Key {
     fn file(&self) -> Result<KeyFile, Failure> {
-        KeyFile::of(&self.user, config_or_default(self.config.as_deref())).map_err(failed)
+        file(&self.user, self.config.as_deref())
+    }
+
+    fn known(&self) -> Result<Vec<AuthKey>, Failure> {
+        known(&self.user, self.config.as_deref())
     }
 
     fn keys(&self, look: &Look, run: &Run<'_>) -> Result<Vec<AuthKey>, Failure> {
@@ -119,7 +123,20 @@ impl Key {
     }
 }
 
-fn failed(error: crate::system::ssh::SshError) -> Failure {
+fn file(user: &str, config: Option<&str>) -> Result<KeyFile, Failure> {
+    KeyFile::of(user, config_or_default(config)).map_err(failed)
+}
+
+/// The keys that may log in now. A user who is not there yet has none: a state before may be what makes the user, and
+/// what writes the keys says if there is none then.
+fn known(user: &str, config: Option<&str>) -> Result<Vec<AuthKey>, Failure> {
+    match KeyFile::of(user, config_or_default(config)).and_then(|file| file.keys()) {
+        Err(SshError::NoUser(_)) => Ok(Vec::new()),
+        keys => keys.map_err(failed),
+    }
+}
+
+fn failed(error: SshError) -> Failure {
     Failure::new(error.to_string())
 }
 
@@ -140,7 +157,7 @@ impl State for Present {
 
     fn plan(&self, look: &Look, run: &Run<'_>) -> Result<Plan<Vec<AuthKey>>, Failure> {
         let (args, keys) = (&self.0, self.0.keys(look, run)?);
-        let known = args.file()?.keys().map_err(failed)?;
+        let known = args.known()?;
         let states: Vec<Status> = keys.iter().map(|key| status(&known, key)).collect();
         // A file of keys is known by the state's name, a single key by itself.
         let shown = if args.source.is_empty() { &keys[0].key } else { &args.name };
@@ -183,7 +200,7 @@ impl State for Absent {
 
     fn plan(&self, look: &Look, run: &Run<'_>) -> Result<Plan<Vec<String>>, Failure> {
         let (args, keys) = (&self.0, self.0.keys(look, run)?);
-        let known = args.file()?.keys().map_err(failed)?;
+        let known = args.known()?;
         let there = |key: &&AuthKey| known.iter().any(|known| known.key == key.key);
         let found: Vec<String> = keys.iter().filter(there).map(|key| key.key.clone()).collect();
         if found.is_empty() {
@@ -203,7 +220,6 @@ impl State for Absent {
 
 /// Keys that come and keys that go.
 struct Todo {
-    file: KeyFile,
     put: Vec<AuthKey>,
     take: Vec<String>,
 }
@@ -212,8 +228,7 @@ impl State for Manage {
     type Todo = Todo;
 
     fn plan(&self, _look: &Look, _run: &Run<'_>) -> Result<Plan<Todo>, Failure> {
-        let file = KeyFile::of(&self.user, config_or_default(self.config.as_deref())).map_err(failed)?;
-        let known = file.keys().map_err(failed)?;
+        let known = known(&self.user, self.config.as_deref())?;
         let wanted: Result<Vec<AuthKey>, Failure> =
             self.ssh_keys.iter().map(|text| key(text, &self.enc, &self.comment, &self.options)).collect();
         let wanted = wanted?;
@@ -240,15 +255,16 @@ impl State for Manage {
             return Ok(Plan::Nothing(Report::new(told.join("\n"))));
         }
         let would = Report::new(lines.join("\n")).changes(changes.clone());
-        Ok(Plan::Change { todo: Todo { file, put, take }, would, did: Report::default().changes(changes) })
+        Ok(Plan::Change { todo: Todo { put, take }, would, did: Report::default().changes(changes) })
     }
 
     fn apply(&self, _act: &Act, todo: Todo) -> Result<Applied, Failure> {
+        let file = file(&self.user, self.config.as_deref())?;
         if !todo.take.is_empty() {
-            take(&todo.file, &todo.take).map_err(failed)?;
+            take(&file, &todo.take).map_err(failed)?;
         }
         if !todo.put.is_empty() {
-            put(&todo.file, &todo.put).map_err(failed)?;
+            put(&file, &todo.put).map_err(failed)?;
         }
         Ok(Applied::AsPlanned)
     }

@@ -104,7 +104,7 @@ pub fn write_atomic_with(
     }
     let mut temporary = builder
         .tempfile_in(parent)
-        .map_err(|source| FileFault::Io { path: path.to_owned(), source: source.kind().into() })?;
+        .map_err(|error| FileFault::Io { path: path.to_owned(), source: of_the_system(&error) })?;
     let file = temporary.as_file_mut();
     let written = fill(file).and_then(|()| settle(file, uid, gid, mode, options.sync));
     written.map_err(FileFault::io(path))?;
@@ -113,6 +113,23 @@ pub fn write_atomic_with(
         std::fs::File::open(parent).and_then(|directory| directory.sync_all()).map_err(FileFault::io(parent))?;
     }
     Ok(())
+}
+
+/// An error in the system's own words. That of a temporary file keeps its kind only, and names a file that means
+/// nothing to whoever reads it.
+fn of_the_system(error: &std::io::Error) -> std::io::Error {
+    use rustix::io::Errno;
+    use std::io::ErrorKind as Kind;
+    let number = match error.kind() {
+        Kind::NotFound => Errno::NOENT,
+        Kind::PermissionDenied => Errno::ACCESS,
+        Kind::NotADirectory => Errno::NOTDIR,
+        Kind::ReadOnlyFilesystem => Errno::ROFS,
+        Kind::StorageFull => Errno::NOSPC,
+        Kind::QuotaExceeded => Errno::DQUOT,
+        kind => return kind.into(),
+    };
+    number.into()
 }
 
 fn settle(

@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         processes: options.processes,
         restless: options.part.restless,
         journals: options.journals.clone(),
-        master_config: if options.soak.is_some() { "keep_jobs_bytes: 67108864\n".to_owned() } else { String::new() },
+        master_config: if options.soak.is_some() { "keep_jobs_bytes: 16777216\n".to_owned() } else { String::new() },
     });
     let (figures, lost) = match options.soak {
         Some(minutes) => runtime.block_on(soak(&options, &mut stage, Duration::from_secs(minutes * 60))),
