@@ -28,6 +28,7 @@ mod restart;
 mod rotation;
 mod runners;
 mod system_families;
+mod system_firewall;
 mod system_git;
 mod system_states;
 mod system_tables;

@@ -30,6 +30,7 @@ macro_rules! script {
 const MORE: &[&[Case]] = &[
     // One a line, so that branches that add modules merge.
     crate::system_families::CASES,
+    crate::system_firewall::CASES,
     crate::system_git::CASES,
     crate::system_tables::CASES,
 ];

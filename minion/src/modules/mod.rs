@@ -20,6 +20,7 @@ pub mod hashutil;
 pub mod hosts;
 pub mod http;
 pub mod ini;
+pub mod iptables;
 pub mod kmod;
 pub mod locale;
 pub mod mine;
@@ -66,6 +67,7 @@ pub const MODULES: &[&[&Module]] = &[
         &http::MODULE,
         &mine::MODULE,
         &ini::MODULE,
+        &iptables::MODULE,
         &kmod::MODULE,
         &locale::MODULE,
         &mount::MODULE,

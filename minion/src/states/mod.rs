@@ -21,6 +21,7 @@ pub mod group;
 pub mod host;
 pub mod http;
 pub mod ini;
+pub mod iptables;
 pub mod kmod;
 pub mod locale;
 pub mod module;
@@ -61,6 +62,7 @@ pub const STATES: &[&StateModule] = &[
     &host::STATE,
     &http::STATE,
     &ini::STATE,
+    &iptables::STATE,
     &kmod::STATE,
     &locale::STATE,
     &mount::STATE,

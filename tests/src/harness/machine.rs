@@ -19,6 +19,7 @@ pub const SYSTEM_STATES: &[&str] = &[
     "group",
     "host",
     "ini",
+    "iptables",
     "kmod",
     "locale",
     "mount",
