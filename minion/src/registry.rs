@@ -14,7 +14,7 @@ pub fn functions() -> Arc<Functions> {
 
 #[cfg(test)]
 mod tests {
-    use fleet_common::call::{Arguments, Rest};
+    use fleet_common::call::{Arguments, Rest, unbuilt};
     use fleet_common::cli_args;
 
     use super::*;
@@ -64,6 +64,18 @@ mod tests {
             for argument in row.args {
                 assert!(!argument.doc.trim().is_empty(), "{}.{} {}", row.module, row.name, argument.name);
             }
+        }
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused_by_name() {
+        let (functions, states) = (functions(), crate::states::States::new(crate::states::STATES));
+        for (module, function) in unbuilt::functions() {
+            let error = functions.find(&format!("{module}.{function}")).err().map(|error| error.to_string());
+            assert_eq!(error, Some(format!("the function '{module}.{function}' is not implemented")));
+        }
+        for (module, function) in unbuilt::states() {
+            assert!(states.find(module, function).is_none(), "{module}.{function} is built");
         }
     }
 }

@@ -27,6 +27,7 @@ mod pools;
 mod restart;
 mod rotation;
 mod runners;
+mod system_apache;
 mod system_families;
 mod system_firewall;
 mod system_git;

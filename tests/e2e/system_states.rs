@@ -29,6 +29,7 @@ macro_rules! script {
 /// Cases that stand in files of their own.
 const MORE: &[&[Case]] = &[
     // One a line, so that branches that add modules merge.
+    crate::system_apache::CASES,
     crate::system_families::CASES,
     crate::system_firewall::CASES,
     crate::system_git::CASES,

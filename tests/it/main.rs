@@ -10,6 +10,7 @@ mod mistakes;
 mod mutation;
 mod pages;
 mod read_only;
+mod server_mariadb;
 mod servers;
 mod state_runs;
 mod states;

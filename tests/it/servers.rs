@@ -1,34 +1,35 @@
 //! States of programs that serve: predict, apply, compare, apply again, damage, repair, against the real servers, each
 //! in a directory of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fleet_minion::system::command::which;
 use fleet_tests::harness::skip;
 
+use crate::server_mariadb::MARIADB;
 use crate::states::minion;
 use crate::system::settled_change;
 
 /// One state and what happens to it; `R/` is the scratch directory.
-struct Case {
-    state: &'static str,
-    declaration: &'static str,
-    prepare: &'static str,
-    damage: &'static str,
+pub(crate) struct Case {
+    pub(crate) state: &'static str,
+    pub(crate) declaration: &'static str,
+    pub(crate) prepare: &'static str,
+    pub(crate) damage: &'static str,
     /// Prints what the state manages.
-    observe: &'static str,
+    pub(crate) observe: &'static str,
 }
 
 /// A server: the programs it needs, how it is started and stopped, and what every line of its cases begins with.
-struct Server {
-    needs: &'static [&'static str],
-    start: &'static str,
-    stop: &'static str,
-    line: &'static str,
-    cases: &'static [Case],
+pub(crate) struct Server {
+    pub(crate) needs: &'static [&'static str],
+    pub(crate) start: &'static str,
+    pub(crate) stop: &'static str,
+    pub(crate) line: &'static str,
+    pub(crate) cases: &'static [Case],
 }
 
-const SERVERS: &[&Server] = &[&SUPERVISOR, &POSTGRES];
+const SERVERS: &[&Server] = &[&SUPERVISOR, &POSTGRES, &MARIADB];
 
 /// True if there is a case for a state.
 pub(crate) fn has_case(name: &str) -> bool {
@@ -264,24 +265,32 @@ fn on(root: &Path, line: &str) {
 }
 
 /// A running server; stopped on drop, whatever the test said.
-struct Running<'r>(&'r Path, &'static Server);
+pub(crate) struct Running(pub(crate) PathBuf, &'static Server);
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
         let line = self.1.stop.replace("R/", &format!("{}/", self.0.display()));
         let _ = std::process::Command::new("sh").args(["-c", &line]).status();
     }
 }
 
-fn check(test: &str, server: &'static Server) {
+/// A scratch directory with the server in it, or nothing where its programs are missing.
+pub(crate) fn started(test: &str, server: &'static Server) -> Option<(tempfile::TempDir, Running)> {
     if let Some(program) = server.needs.iter().find(|program| which(program, None).is_none()) {
-        return skip(test, &format!("there is no program '{program}'"));
+        skip(test, &format!("there is no program '{program}'"));
+        return None;
     }
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path().canonicalize().unwrap();
     crate::states::shell(&root, "mkdir -p R/srv R/cache; chmod 755 R/");
+    let running = Running(root.clone(), server);
     on(&root, server.start);
-    let _running = Running(&root, server);
+    Some((scratch, running))
+}
+
+fn check(test: &str, server: &'static Server) {
+    let Some((_scratch, running)) = started(test, server) else { return };
+    let root = running.0.clone();
     let act = minion(&root);
     for case in server.cases {
         let me = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
@@ -303,6 +312,11 @@ fn check(test: &str, server: &'static Server) {
 #[test]
 fn databases_are_as_predicted() {
     check("databases_are_as_predicted", &POSTGRES);
+}
+
+#[test]
+fn accounts_and_databases_of_mariadb_are_as_predicted() {
+    check("accounts_and_databases_of_mariadb_are_as_predicted", &MARIADB);
 }
 
 #[test]

@@ -74,6 +74,12 @@ const CASES: &[Case] = &[
         "mkdir -p R/src/app/d; echo f > R/src/app/d/f; ln -s d R/src/app/l; tar -C R/src -czf R/a.tar.gz app; rm -r R/src",
         "rm R/x/app/d/f",
     ),
+    Case(
+        "apache.configfile",
+        "[{name: R/site.conf}, {config: [{VirtualHost: {this: '*:80', ServerAlias: [a, b], SSLEngine: on}}]}]",
+        "",
+        "echo x >> R/site.conf",
+    ),
     Case("file.cached", "[{name: 'salt://a.j2'}]", "", "rm -r R/cache/files"),
     Case(
         "file.not_cached",

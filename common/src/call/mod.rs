@@ -7,6 +7,7 @@ mod args;
 pub mod document;
 mod read_only;
 mod registry;
+pub mod unbuilt;
 
 use std::fmt;
 use std::sync::Arc;

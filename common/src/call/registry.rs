@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ArgRow, CallError, Code, Effect, Facts, Function, Module};
+use super::{ArgRow, CallError, Code, Effect, Facts, Function, Module, unbuilt};
 use crate::diag::nearest;
 
 /// Functions without effect on a machine get [`Facts`] only; nothing that changes things can be declared in such a module.
@@ -102,6 +102,9 @@ impl<R: ?Sized, W: ?Sized> Registry<R, W> {
             return CallError::Invocation(format!(
                 "'{name}' is switched off: the module '{module}' is in disable_modules, or not in whitelist_modules"
             ));
+        }
+        if unbuilt::is_unbuilt(name) {
+            return CallError::Unsupported(format!("the function '{name}'"));
         }
         let known: Vec<String> = self.names();
         let suggestion = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::known;
 use super::take::FromConfig;
+use super::{known, of_modules};
 use crate::diag::{Diagnostic, Place, excerpt};
 use crate::value::{Map, Value};
 use crate::yaml;
@@ -109,7 +109,8 @@ impl Settings {
 
     /// Warnings about keys that nothing asked for: known ones without effect here, and unknown ones with a suggestion.
     pub fn warnings(&self) -> Vec<Diagnostic> {
-        let unasked = self.values.keys().filter_map(Value::as_str).filter(|key| !self.asked.contains(key));
+        let asked = |key: &&str| self.asked.contains(key) || of_modules::is_of_a_module(key);
+        let unasked = self.values.keys().filter_map(Value::as_str).filter(|key| !asked(key));
         unasked
             .map(|key| {
                 if known::KEYS.binary_search(&key).is_ok() {

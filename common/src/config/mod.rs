@@ -5,6 +5,7 @@
 
 mod file;
 mod known;
+mod of_modules;
 mod take;
 
 pub use file::Settings;

@@ -1,6 +1,7 @@
 //! What a chunk answered, and how a whole run is returned.
 
 use super::chunk::Chunk;
+use crate::call::unbuilt::is_unbuilt_state;
 use crate::diag::Diagnostic;
 use crate::value::{Map, Value};
 
@@ -109,10 +110,11 @@ impl ChunkResult {
     }
 }
 
-/// The comment of a chunk whose function does not exist.
+/// The comment of a chunk whose function does not exist, or is not built.
 pub fn not_available(chunk: &Chunk, function: &str) -> String {
     let (state, sls) = (&chunk.state, chunk.sls.as_deref().unwrap_or("None"));
-    format!("State '{state}.{function}' was not found in SLS '{sls}'\nReason: '{state}.{function}' is not available.\n")
+    let why = if is_unbuilt_state(state, function) { "implemented" } else { "available" };
+    format!("State '{state}.{function}' was not found in SLS '{sls}'\nReason: '{state}.{function}' is not {why}.\n")
 }
 
 /// The return of a highstate that has nothing to run, with the reason.

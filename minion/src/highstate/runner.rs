@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use fleet_common::call::{ArgError, CallError, Facts};
+use fleet_common::diag::Diagnostic;
 use fleet_common::state::{
     Chunk, ChunkResult, ChunkRunner, Invocation, Mode, Outcome, PROVISIONAL, Start, is_option, not_available,
 };
@@ -96,14 +97,9 @@ impl<'a> MinionRunner<'a> {
     }
 
     fn unknown(&self, chunk: &Chunk) -> Outcome {
-        let name = format!("{}.{}", chunk.state, chunk.fun);
-        let fault = chunk.spot.diagnostic(format!("there is no state function '{name}'")).about(&*chunk.id);
-        let suggestion = self.states.suggestion(&chunk.state, &chunk.fun);
-        let fault = match suggestion {
-            Some(near) => fault.help(format!("did you mean '{near}'?")),
-            None => fault,
-        };
-        Outcome::refused(not_available(chunk, &chunk.fun), fault)
+        let (why, hint) = self.states.missing(&chunk.state, &chunk.fun);
+        let fault = chunk.spot.diagnostic(why).about(&*chunk.id);
+        Outcome::refused(not_available(chunk, &chunk.fun), hint.into_iter().fold(fault, Diagnostic::help))
     }
 
     /// A text with the place of the declaration, where there is one.

@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod aliases;
 pub mod alternatives;
+pub mod apache;
 pub mod archive;
 pub mod cmd;
 pub mod cp;
@@ -25,6 +26,7 @@ pub mod kmod;
 pub mod locale;
 pub mod mine;
 pub mod mount;
+pub mod mysql;
 pub mod network;
 pub mod pillar;
 pub mod pip;
@@ -47,6 +49,8 @@ use crate::cx::Module;
 /// All modules. A name may occur twice (a large module is several files) but no function may.
 pub const MODULES: &[&[&Module]] = &[
     &file::MODULES,
+    &apache::MODULES,
+    &mysql::MODULES,
     &postgres::MODULES,
     // One a line, so that branches that add modules merge.
     &[

@@ -9,6 +9,7 @@ mod table;
 
 pub mod alias;
 pub mod alternatives;
+pub mod apache;
 pub mod archive;
 pub mod cmd;
 pub mod cron;
@@ -26,6 +27,7 @@ pub mod kmod;
 pub mod locale;
 pub mod module;
 pub mod mount;
+pub mod mysql;
 pub mod pip;
 pub mod pkg;
 pub mod pkgrepo;
@@ -51,6 +53,10 @@ pub use table::{StateFunction, StateModule, States};
 pub const STATES: &[&StateModule] = &[
     &alias::STATE,
     &alternatives::STATE,
+    &apache::CONF,
+    &apache::CONFIGFILE,
+    &apache::MODULE,
+    &apache::SITE,
     &archive::STATE,
     &cmd::STATE,
     &cron::STATE,
@@ -74,6 +80,10 @@ pub const STATES: &[&StateModule] = &[
     &supervisord::STATE,
     &ssh_auth::STATE,
     &ssh_known_hosts::STATE,
+    &mysql::DATABASE,
+    &mysql::GRANTS,
+    &mysql::QUERY,
+    &mysql::USER,
     &postgres::DATABASE,
     &postgres::EXTENSION,
     &postgres::GROUP,

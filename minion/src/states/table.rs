@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fleet_common::call::unbuilt::is_unbuilt_state;
 use fleet_common::call::{ArgError, ArgRow, Arguments};
 use fleet_common::diag::nearest;
 
@@ -69,11 +70,15 @@ impl States {
         self.reacting.contains(module)
     }
 
-    /// The nearest known name to one that does not exist.
-    pub fn suggestion(&self, module: &str, function: &str) -> Option<String> {
+    /// Why there is no such function: what to say, and what may have been meant.
+    pub fn missing(&self, module: &str, function: &str) -> (String, Option<String>) {
         let typed = format!("{module}.{function}");
+        if is_unbuilt_state(module, function) {
+            return (format!("the state function '{typed}' is not implemented"), None);
+        }
         let known: Vec<String> = self.names();
-        nearest(&typed, known.iter().map(String::as_str)).map(str::to_owned)
+        let near = nearest(&typed, known.iter().map(String::as_str));
+        (format!("there is no state function '{typed}'"), near.map(|near| format!("did you mean '{near}'?")))
     }
 
     /// All names, `module.function`, sorted.

@@ -13,6 +13,8 @@ pub mod fs;
 pub mod git;
 pub mod http;
 pub mod mount;
+pub mod mysql;
+pub mod mysql_rows;
 pub mod netlink;
 pub mod pip;
 pub mod platform;

@@ -12,6 +12,9 @@ use super::Finished;
 pub const SYSTEM_STATES: &[&str] = &[
     "alias",
     "alternatives",
+    "apache_conf",
+    "apache_module",
+    "apache_site",
     "cron",
     "debconf",
     "git",

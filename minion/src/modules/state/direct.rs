@@ -141,9 +141,8 @@ fn refuse_unknown(state: &str, function: &str) -> Option<Outcome> {
     if states.find(state, function).is_some() {
         return None;
     }
-    let fault = Diagnostic::user(format!("there is no state function '{name}'"));
-    let near = states.suggestion(state, function);
-    let fault = near.into_iter().fold(fault, |fault, near| fault.help(format!("did you mean '{near}'?")));
+    let (why, hint) = states.missing(state, function);
+    let fault = hint.into_iter().fold(Diagnostic::user(why), Diagnostic::help);
     let lines = [format!("Specified state '{name}' was not found")];
     Some(Outcome { diagnostics: vec![fault], ..refused(lines, 1) })
 }
