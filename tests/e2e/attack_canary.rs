@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use fleet_common::proto::request::Request;
+use fleet_common::value::Value;
+use fleet_tests::attack::minion::session;
 use fleet_tests::harness::account::{as_nobody, give_to_nobody, may_change_account, open_commands, open_to_all};
 use fleet_tests::harness::{Finished, Fleet, FleetOptions};
 
@@ -89,6 +92,30 @@ fn split(mut run: Finished) -> (String, Finished) {
     (diff, run)
 }
 
+/// Events with the secret in their data: one that states fire with their result, and one of each kind that the master takes
+/// or refuses. What the master answered.
+fn events(fleet: &Fleet) -> String {
+    let state = format!(
+        "shout:\n  test.configurable_test_state:\n    - fire_event: canary/done\n    - result: False\n    - changes: True\n    \
+         - comment: {CANARY}-comment\n    - name: {CANARY}-name\n"
+    );
+    fs::write(fleet.dir().join("srv/salt/shout.sls"), state).unwrap();
+    let shouted = fleet.ctl(&["web1", "state.apply", "shout", "-t", "20"]);
+    assert!(shouted.stdout.contains(&format!("{CANARY}-comment")), "it is not shown to who asked: {shouted:?}");
+    assert!(!shouted.stdout.contains("fire_event:"), "the event was not sent: {shouted:?}");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, _dir) = session(fleet, "web1").await;
+        let mut told = Vec::new();
+        for tag in ["canary/tag".to_owned(), "salt/job/new".to_owned(), String::new(), "x".repeat(300)] {
+            let data = [("password", format!("{CANARY}-event")), ("plain", format!("{CANARY}-event"))];
+            let data = Value::Map(data.into_iter().collect());
+            told.push(client.call(Request::Event { tag, data }).await.unwrap());
+        }
+        format!("{told:?}")
+    })
+}
+
 /// Who may run a function of these minions has no right to what others asked of them.
 fn others_learn_nothing(fleet: &Fleet, listed: &serde_json::Value) {
     if !may_change_account("a_secret_stays_where_it_was_sent (of other accounts)") {
@@ -137,10 +164,12 @@ fn a_secret_stays_where_it_was_sent() {
     let spoken = fleet.ctl(&["web1", "test.arg", &format!("password={CANARY}-argument"), "-t", "20"]);
     assert_eq!(spoken.status, 0, "{spoken:?}");
     fleet.ctl(&["web1", "test.nothing", &format!("api_token={CANARY}-unknown"), "-t", "20"]);
+    let told = events(&fleet);
     let script =
         fleet.ctl(&["web1", "cmd.run", "true", &format!("env={{K: {CANARY}-env}}"), "timeout=0.001", "-t", "20"]);
     stop.store(true, Ordering::SeqCst);
     assert_eq!(watcher.join().unwrap(), Vec::<String>::new(), "process lists show it");
+    assert!(told.starts_with("[Done") && !told.contains(CANARY), "{told}");
     for (what, shown) in [("the run", &applied), ("a killed command", &script)] {
         assert!(!format!("{shown:?}").contains(CANARY), "{what}: {shown:?}");
     }
