@@ -106,7 +106,7 @@ impl Entry {
             device: unescape(words.first()?),
             point: unescape(words.get(1)?),
             fstype: (*words.get(2)?).to_owned(),
-            opts: words.get(3).copied().unwrap_or("defaults").to_owned(),
+            opts: unescape(words.get(3).copied().unwrap_or("defaults")),
             dump: or_zero(4),
             pass: or_zero(5),
         })
@@ -213,10 +213,10 @@ mod tests {
         std::fs::write(&file, "# c\n/dev/a / ext4 defaults 0 1\n\n/dev/b /b\\040c ext4 ro\n").unwrap();
         let entries = table(&file).unwrap();
         assert_eq!((entries[1].point.as_str(), entries[1].pass.as_str()), ("/b c", "0"));
-        let fresh = Entry { opts: "rw,size=1m".to_owned(), ..entries[1].clone() };
+        let fresh = Entry { opts: "rw,x=a b\\040".to_owned(), ..entries[1].clone() };
         put(&file, |entry| entry.point == "/b c", Some(&fresh)).unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
-        assert_eq!(text, "# c\n/dev/a / ext4 defaults 0 1\n\n/dev/b\t\t/b\\040c\text4\trw,size=1m\t0 0\n");
+        assert_eq!(text, "# c\n/dev/a / ext4 defaults 0 1\n\n/dev/b\t\t/b\\040c\text4\trw,x=a\\040b\\134040\t0 0\n");
         put(&file, |entry| entry.point == "/", None).unwrap();
         assert_eq!(table(&file).unwrap(), [fresh]);
     }

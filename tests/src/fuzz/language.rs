@@ -11,12 +11,12 @@ use super::targets::{Check, Target, texts};
 use crate::paper::Paper;
 
 pub(super) const TARGETS: &[Target] = &[
-    Target { name: "yaml", seeds: || texts(YAML), start: || Box::new(yaml_text) },
-    Target { name: "json", seeds: || texts(JSON), start: || Box::new(json_text) },
-    Target { name: "value", seeds: || texts(MESSAGES), start: || Box::new(message) },
-    Target { name: "template", seeds: || texts(TEMPLATES), start: || rendered(false) },
-    Target { name: "pipe", seeds: || texts(TEMPLATES), start: || rendered(true) },
-    Target { name: "compound", seeds: || texts(COMPOUND), start: || Box::new(compound) },
+    Target { name: "yaml", inputs: 90_000, seeds: || texts(YAML), start: || Box::new(yaml_text) },
+    Target { name: "json", inputs: 260_000, seeds: || texts(JSON), start: || Box::new(json_text) },
+    Target { name: "value", inputs: 280_000, seeds: || texts(MESSAGES), start: || Box::new(message) },
+    Target { name: "template", inputs: 56_000, seeds: || texts(TEMPLATES), start: || rendered(false) },
+    Target { name: "pipe", inputs: 48_000, seeds: || texts(TEMPLATES), start: || rendered(true) },
+    Target { name: "compound", inputs: 2_000, seeds: || texts(COMPOUND), start: || Box::new(compound) },
 ];
 
 const YAML: &[&str] = &[

@@ -2,6 +2,8 @@
 //!
 //! Inputs follow from a seed, so a finding is repeated by its number.
 
+mod archives;
+mod disk;
 mod language;
 mod mutate;
 mod rules;

@@ -18,10 +18,10 @@ use fleet_common::value::{Map, Value};
 use super::targets::{Target, plain, texts};
 
 pub(super) const TARGETS: &[Target] = &[
-    Target { name: "targets", seeds: target_seeds, start: || plain(targets) },
-    Target { name: "ids", seeds: id_seeds, start: || plain(ids) },
-    Target { name: "config", seeds: config_seeds, start: || plain(config) },
-    Target { name: "files", seeds: file_seeds, start: || plain(files) },
+    Target { name: "targets", inputs: 3_600, seeds: target_seeds, start: || plain(targets) },
+    Target { name: "ids", inputs: 280_000, seeds: id_seeds, start: || plain(ids) },
+    Target { name: "config", inputs: 8_000, seeds: config_seeds, start: || plain(config) },
+    Target { name: "files", inputs: 200_000, seeds: file_seeds, start: || plain(files) },
 ];
 
 fn target_seeds() -> Vec<Vec<u8>> {

@@ -1,11 +1,13 @@
 //! What is fuzzed: one row a parser, in the files of their subjects.
 
-use super::{language, rules, wire};
+use super::{archives, disk, language, rules, wire};
 
 /// A parser and what it is fed with.
 pub struct Target {
     /// Its name.
     pub name: &'static str,
+    /// How many inputs the suite gives it: about four seconds of one core, in a debug build.
+    pub inputs: u64,
     /// Inputs to begin with: they mean something to it.
     pub(super) seeds: fn() -> Vec<Vec<u8>>,
     /// Makes what checks one input; it answers which promise was broken, or panics.
@@ -17,7 +19,13 @@ pub(super) type Check = Box<dyn FnMut(&[u8]) -> Result<(), String>>;
 
 /// All of them.
 pub fn targets() -> impl Iterator<Item = &'static Target> {
-    [language::TARGETS, wire::TARGETS, rules::TARGETS].into_iter().flatten()
+    [language::TARGETS, wire::TARGETS, rules::TARGETS, disk::TARGETS, archives::TARGETS].into_iter().flatten()
+}
+
+/// A directory of a check's own, in memory where there is one: what is written there is synced at every input.
+pub(super) fn scratch() -> tempfile::TempDir {
+    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    dir.expect("a temporary directory can be made")
 }
 
 /// A check that says by a panic what it does not bear.

@@ -21,11 +21,11 @@ use super::targets::{Target, plain};
 use crate::harness::raw;
 
 pub(super) const TARGETS: &[Target] = &[
-    Target { name: "zmtp", seeds: zmtp_seeds, start: || plain(zmtp) },
-    Target { name: "handshake", seeds: handshake_seeds, start: || plain(handshake) },
-    Target { name: "records", seeds: record_seeds, start: || plain(records) },
-    Target { name: "publications", seeds: publication_seeds, start: || plain(publications) },
-    Target { name: "messages", seeds: message_seeds, start: || plain(messages) },
+    Target { name: "zmtp", inputs: 240_000, seeds: zmtp_seeds, start: || plain(zmtp) },
+    Target { name: "handshake", inputs: 4_600, seeds: handshake_seeds, start: || plain(handshake) },
+    Target { name: "records", inputs: 240_000, seeds: record_seeds, start: || plain(records) },
+    Target { name: "publications", inputs: 220_000, seeds: publication_seeds, start: || plain(publications) },
+    Target { name: "messages", inputs: 160_000, seeds: message_seeds, start: || plain(messages) },
 ];
 
 fn zmtp_seeds() -> Vec<Vec<u8>> {
