@@ -1,4 +1,4 @@
-//! `dnsutil.*`: tables of host names given by path. What asks name servers is not here.
+//! `dnsutil.*`: tables of host names given by path, and what name servers say.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, Function};
 use fleet_common::value::{Map, Value};
 
+use super::dig::{self, Host};
 use crate::cx::{Act, Look, Module};
 use crate::system::fs::{self, WriteOptions};
 
@@ -15,7 +16,7 @@ const LIMIT: u64 = 16 << 20;
 /// The module.
 pub const MODULE: Module = Module {
     name: "dnsutil",
-    doc: "Tables of host names given by path.",
+    doc: "Tables of host names given by path, and what name servers say.",
     functions: &[
         Function::reads(
             "parse_hosts",
@@ -24,6 +25,49 @@ pub const MODULE: Module = Module {
             Parse::ROWS,
             parse_hosts,
         ),
+        Function::reads(
+            "A",
+            "The IPv4 addresses of a name.",
+            "dnsutil.A www.example.org",
+            Host::ROWS,
+            |_, arguments| dig::addresses("dnsutil.A", "A", arguments),
+        ),
+        Function::reads(
+            "AAAA",
+            "The IPv6 addresses of a name.",
+            "dnsutil.AAAA www.example.org",
+            Host::ROWS,
+            |_, arguments| dig::addresses("dnsutil.AAAA", "AAAA", arguments),
+        ),
+        Function::reads(
+            "NS",
+            "The name servers of a domain, as addresses.",
+            "dnsutil.NS example.org",
+            dig::Servers::ROWS,
+            |_, arguments| dig::servers("dnsutil.NS", arguments),
+        ),
+        Function::reads(
+            "MX",
+            "The mail servers of a domain with their preferences.",
+            "dnsutil.MX example.org",
+            dig::Mail::ROWS,
+            |_, arguments| dig::mail("dnsutil.MX", arguments),
+        ),
+        Function::reads(
+            "SPF",
+            "The IPv4 networks that may send mail of a domain.",
+            "dnsutil.SPF example.org",
+            dig::Policy::ROWS,
+            |_, arguments| dig::policy("dnsutil.SPF", arguments),
+        ),
+        Function::reads(
+            "check_ip",
+            "True for an address.",
+            "dnsutil.check_ip 127.0.0.1",
+            dig::Addr::ROWS,
+            dig::check_ip,
+        )
+        .quick(),
         Function::changes(
             "hosts_append",
             "Adds a line for an address with the names it does not have yet.",

@@ -12,6 +12,7 @@ pub mod cp;
 pub mod cron;
 pub mod data;
 pub mod debconf;
+pub mod dig;
 pub mod dnsutil;
 pub mod environ;
 pub mod file;
@@ -62,6 +63,7 @@ pub const MODULES: &[&[&Module]] = &[
         &data::MODULE,
         &data::MATCH,
         &debconf::MODULE,
+        &dig::MODULE,
         &dnsutil::MODULE,
         &environ::MODULE,
         &git::MODULE,
