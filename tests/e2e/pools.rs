@@ -80,7 +80,7 @@ fn new_keys_that_can_not_be_written_hold_up_nobody() {
     });
     let refused =
         || fleet.run(&["manage.health", "--out", "json"]).json()["minions"]["refused_too_many_at_once"].as_u64();
-    // Four are looked at and 256 wait.
+    // Sixteen are looked at and 244 wait.
     assert!(wait_until(Duration::from_secs(60), || (refused() >= Some(40)).then_some(())).is_some(), "{:?}", refused());
     all_but(&mut fleet, &Kind::Keys);
     drop(lock);

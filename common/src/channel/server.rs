@@ -48,10 +48,12 @@ pub struct Incoming {
 
 /// Does the handshake on a new connection, in its turn, within [`HANDSHAKE_TIMEOUT`] for each of the peer's two
 /// messages.
-pub async fn accept(mut link: Link, keys: &MasterKeys, turns: &Arc<Turns>) -> Result<Incoming, ChannelError> {
+pub async fn accept(mut link: Link, keys: &Arc<MasterKeys>, turns: &Arc<Turns>) -> Result<Incoming, ChannelError> {
     let first = receive(&mut link, HANDSHAKE_TIMEOUT).await?;
     let turn = turns.take(&link).await.ok_or(SessionEnd::Lost)?;
-    let (responder, second) = match Responder::answer(keys, &first, now()) {
+    let keys = keys.clone();
+    let answered = turns.reckon(move || Responder::answer(&keys, &first, now())).await.ok_or(SessionEnd::Lost)?;
+    let (responder, second) = match answered {
         Ok(answer) => answer,
         Err(error) => {
             if let HandshakeError::Version { .. } = error {
@@ -62,7 +64,8 @@ pub async fn accept(mut link: Link, keys: &MasterKeys, turns: &Arc<Turns>) -> Re
     };
     link.tx.send(Bytes::from(second)).await.map_err(|_| SessionEnd::Lost)?;
     let (third, turn) = third(&mut link, turn).await?;
-    let (who, sealer, opener) = responder.finish(&third)?;
+    let finished = turns.reckon(move || responder.finish(&third)).await.ok_or(SessionEnd::Lost)?;
+    let (who, sealer, opener) = finished?;
     drop(turn);
     Ok(Incoming {
         peer: link.peer.clone(),

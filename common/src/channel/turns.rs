@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, interval_at};
 
 use crate::crypto::handshake::Responder;
@@ -46,6 +46,9 @@ pub struct TurnStats {
 #[derive(Debug)]
 pub struct Turns {
     state: Mutex<State>,
+    /// Threads that reckon for handshakes: beside the runtime's own, so that a storm of them is one task more for the
+    /// processors, and not a queue in front of everything that accepted peers do.
+    threads: Arc<Semaphore>,
     waiting: usize,
     refused: AtomicU64,
     slow: AtomicU64,
@@ -98,7 +101,14 @@ impl Turns {
             tickets: 0,
             answer: Duration::ZERO,
         };
-        Arc::new(Self { state: Mutex::new(state), waiting, refused: AtomicU64::new(0), slow: AtomicU64::new(0) })
+        let threads = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
+        Arc::new(Self {
+            state: Mutex::new(state),
+            threads,
+            waiting,
+            refused: AtomicU64::new(0),
+            slow: AtomicU64::new(0),
+        })
     }
 
     /// What is counted.
@@ -125,6 +135,16 @@ impl Turns {
                 _ = told.tick() => { let _ = link.tx.try_send(Bytes::from(Responder::wait())); }
             }
         }
+    }
+
+    /// Reckons on a thread for that; `None` when the runtime ends.
+    pub(super) async fn reckon<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let thread = self.threads.clone().acquire_owned().await.ok()?;
+        let held = move || {
+            let _until_done = thread;
+            work()
+        };
+        tokio::task::spawn_blocking(held).await.ok()
     }
 
     fn queue(self: &Arc<Self>, network: IpAddr) -> Option<Waiting> {

@@ -11,6 +11,8 @@ use fleet_common::proto::api::{KeyAction, KeyChange, KeyList};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
+use super::prepared::Prepared;
+
 /// Longest key file that is read.
 const LONGEST: u64 = 64 * 1024;
 /// Of a folder that is held open.
@@ -139,6 +141,8 @@ pub trait Policy {
     fn decide(&self, id: &MinionId) -> Result<Decision, KeyError>;
     /// True while another key may wait.
     fn has_room(&self) -> Result<bool, KeyError>;
+    /// False when there is certainly no room; asked without the lock.
+    fn may_have_room(&self) -> bool;
 }
 
 /// The PKI directory of a master (`pki/master`).
@@ -259,6 +263,8 @@ impl Directory {
         if let Some(judgement) = self.known(id, shown, policy)? {
             return Ok(judgement);
         }
+        // A disk takes long, and many at once: not under the lock.
+        let prepared = if policy.may_have_room() { Prepared::write(&self.root, &shown.pem) } else { None };
         let _lock = self.lock()?;
         // Another connection or an operator may have been faster.
         if let Some(judgement) = self.known(id, shown, policy)? {
@@ -299,10 +305,19 @@ impl Directory {
                     Decision::Reject if policy.has_room()? => (Folder::Rejected, Judgement::Rejected),
                     Decision::Wait | Decision::Reject => return Ok(Judgement::Full { tell: true }),
                 };
-                self.write(folder, id, &shown.pem)?;
+                if !self.name(prepared, folder, id)? {
+                    self.write(folder, id, &shown.pem)?;
+                }
                 Ok(judgement)
             }
         }
+    }
+
+    /// Puts a prepared key into a folder; false when that can't be.
+    fn name(&self, prepared: Option<Prepared>, folder: Folder, id: &MinionId) -> Result<bool, KeyError> {
+        let name = plain(id.as_str())?;
+        let Some((prepared, place)) = prepared.zip(self.open(folder)?) else { return Ok(false) };
+        Ok(prepared.name(&place, name).is_ok())
     }
 
     /// The judgement when nothing needs to be written.

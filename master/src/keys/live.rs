@@ -277,6 +277,10 @@ impl Policy for Judge<'_> {
     fn has_room(&self) -> Result<bool, KeyError> {
         self.keys.has_room()
     }
+
+    fn may_have_room(&self) -> bool {
+        self.keys.waiting() < self.keys.policy.most_pending
+    }
 }
 
 fn is_fresh(time: SystemTime) -> bool {

@@ -6,6 +6,7 @@
 mod autosign;
 mod directory;
 mod live;
+mod prepared;
 mod tokens;
 
 pub use autosign::Autosign;

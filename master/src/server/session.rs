@@ -19,10 +19,11 @@ use crate::renewal::SWITCH_AFTER;
 
 /// Keys looked up at the same time, each on a thread of its own.
 const LOOKUPS: usize = 16;
-/// The same for ids that are not accepted: a flood of them keeps no accepted minion waiting.
-const STRANGERS: usize = 4;
+/// The same for ids that are not accepted: a flood of them keeps no accepted minion waiting. The disk takes several new
+/// keys in the time of one.
+const STRANGERS: usize = 16;
 /// Strangers who may wait for that; more are told to come back later.
-const STRANGERS_WAITING: usize = 256;
+const STRANGERS_WAITING: usize = 244;
 /// How often a second minions whose keys wait may ask whether they are accepted, all together.
 const ASKING: usize = 100;
 /// Three missed beats: the peer is gone.

@@ -81,7 +81,7 @@ fn resident() -> f64 {
 }
 
 struct World {
-    keys: MasterKeys,
+    keys: Arc<MasterKeys>,
     turns: Arc<Turns>,
     config: ClientConfig,
     _directory: tempfile::TempDir,
@@ -98,7 +98,7 @@ impl World {
             enrolment: Default::default(),
             grains_hash: [0; 32],
         };
-        Self { keys: MasterKeys::generate(), turns: Turns::new(), config, _directory: directory }
+        Self { keys: Arc::new(MasterKeys::generate()), turns: Turns::new(), config, _directory: directory }
     }
 
     async fn session(&self) -> Result<(Client, ServerSender, ServerReceiver), ChannelError> {

@@ -22,6 +22,9 @@ impl Policy for Always {
     fn has_room(&self) -> Result<bool, KeyError> {
         Ok(self.1)
     }
+    fn may_have_room(&self) -> bool {
+        true
+    }
 }
 
 const WAIT: Always = Always(Decision::Wait, true);
