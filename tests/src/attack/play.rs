@@ -105,7 +105,8 @@ fn as_minion(runtime: &Runtime, short: bool, tally: &mut Tally<'_>) {
     let names = operator::names_of_runners(&fleet);
     // A job that the other is owed all the time, with arguments by reference.
     fleet.signal("db1", Signal::STOP);
-    let jid = started(&fleet, &["db1", "--async", "test.arg", &format!("pillar={{secret: {CANARY}}}")]);
+    let line = ["db1", "--ttl", "3600", "--async", "test.arg", &format!("pillar={{secret: {CANARY}}}")];
+    let jid = started(&fleet, &line);
     let (client, _dir) = runtime.block_on(minion::session(&fleet, "web1"));
     let (root, mark) = (fleet.dir(), fleet.dir().join("mark"));
     let mut row = |what, count, work: Work<'_>| tally.row((&fleet, &["web1"]), what, count, || runtime.block_on(work));
@@ -148,7 +149,7 @@ fn as_minion(runtime: &Runtime, short: bool, tally: &mut Tally<'_>) {
 /// What is wrong with the return of `db1`, if anything is.
 fn right_return(fleet: &Fleet, jid: &Jid) -> Option<String> {
     let told = || fleet.run(&["jobs.lookup_jid", jid.as_str(), "--out", "json"]);
-    let there = wait_until(Duration::from_secs(15), || told().stdout.contains("db1").then(told));
+    let there = wait_until(Duration::from_secs(60), || told().stdout.contains("db1").then(told));
     match there {
         Some(told) if told.json()["db1"].to_string().contains("secret") => None,
         other => Some(format!("{other:?}")),
