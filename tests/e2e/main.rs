@@ -30,6 +30,7 @@ mod runners;
 mod system_apache;
 mod system_families;
 mod system_firewall;
+mod system_gem;
 mod system_git;
 mod system_states;
 mod system_tables;

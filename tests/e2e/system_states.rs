@@ -32,6 +32,7 @@ const MORE: &[&[Case]] = &[
     crate::system_apache::CASES,
     crate::system_families::CASES,
     crate::system_firewall::CASES,
+    crate::system_gem::CASES,
     crate::system_git::CASES,
     crate::system_tables::CASES,
 ];

@@ -20,3 +20,4 @@ mod targets;
 mod templates;
 mod transport;
 mod web;
+mod x509;

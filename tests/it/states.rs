@@ -80,6 +80,14 @@ const CASES: &[Case] = &[
         "",
         "echo x >> R/site.conf",
     ),
+    // The key stays the same when only its mode is mended.
+    Case("x509.private_key_managed", "[{name: R/k}, {algo: ed25519}, {mode: '0400'}]", "", "chmod 640 R/k; touch R/k"),
+    Case(
+        "x509.pem_managed",
+        "[{name: R/c.pem}, {text: R/all}, {mode: '0644'}]",
+        "printf 'x\n-----BEGIN CERTIFICATE-----\nQUJD\n REVG\n-----END CERTIFICATE-----\n' > R/all",
+        "echo x >> R/c.pem",
+    ),
     Case("file.cached", "[{name: 'salt://a.j2'}]", "", "rm -r R/cache/files"),
     Case(
         "file.not_cached",

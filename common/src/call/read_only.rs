@@ -122,6 +122,10 @@ pub const READ_ONLY: &[&str] = &[
     "file.statvfs",
     "file.uid_to_user",
     "file.user_to_uid",
+    "gem.list",
+    "gem.list_upgrades",
+    "gem.sources_list",
+    "gem.version",
     "git.config_get",
     "git.config_get_regex",
     "git.config_get_regexp",
@@ -434,6 +438,14 @@ pub const READ_ONLY: &[&str] = &[
     "user.list_users",
     "user.primary_group",
     "virtualenv.get_site_packages",
+    "x509.expired",
+    "x509.expires",
+    "x509.get_pem_entries",
+    "x509.get_pem_entry",
+    "x509.get_private_key_size",
+    "x509.get_public_key",
+    "x509.verify_private_key",
+    "x509.will_expire",
 ];
 
 #[cfg(test)]

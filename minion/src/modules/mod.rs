@@ -16,6 +16,7 @@ pub mod dig;
 pub mod dnsutil;
 pub mod environ;
 pub mod file;
+pub mod gem;
 pub mod git;
 pub mod grains;
 pub mod hashutil;
@@ -44,6 +45,7 @@ pub mod sysctl;
 pub mod timezone;
 pub mod tool;
 pub mod virtualenv;
+pub mod x509;
 
 use crate::cx::Module;
 
@@ -66,6 +68,7 @@ pub const MODULES: &[&[&Module]] = &[
         &dig::MODULE,
         &dnsutil::MODULE,
         &environ::MODULE,
+        &gem::MODULE,
         &git::MODULE,
         &grains::MODULE,
         &hashutil::MODULE,
@@ -97,5 +100,6 @@ pub const MODULES: &[&[&Module]] = &[
         &accounts::SHADOW,
         &cron::MODULE,
         &virtualenv::MODULE,
+        &x509::MODULE,
     ],
 ];

@@ -16,6 +16,7 @@ pub mod cron;
 pub mod debconf;
 pub mod environ;
 pub mod file;
+pub mod gem;
 pub mod git;
 pub mod grains;
 pub mod group;
@@ -41,6 +42,7 @@ pub mod test;
 pub mod timezone;
 pub mod user;
 pub mod virtualenv;
+pub mod x509;
 
 pub use bind::bind;
 pub use plan::{
@@ -63,6 +65,7 @@ pub const STATES: &[&StateModule] = &[
     &debconf::STATE,
     &environ::STATE,
     &file::STATE,
+    &gem::STATE,
     &git::STATE,
     &grains::STATE,
     &host::STATE,
@@ -97,4 +100,5 @@ pub const STATES: &[&StateModule] = &[
     &timezone::STATE,
     &user::STATE,
     &virtualenv::STATE,
+    &x509::STATE,
 ];

@@ -17,6 +17,7 @@ pub const SYSTEM_STATES: &[&str] = &[
     "apache_site",
     "cron",
     "debconf",
+    "gem",
     "git",
     "grains",
     "group",

@@ -1,0 +1,239 @@
+//! Keys and certificates through the program `openssl`: keys go through its standard streams, passphrases through its
+//! environment, so that no process list and no other file shows either.
+
+use std::ffi::OsStr;
+
+use super::command::{Command, CommandError, which};
+
+/// The variable that passphrases go through.
+const PASSPHRASE: &str = "FLEET_PASSPHRASE";
+
+/// Why something of X.509 could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum OpensslError {
+    /// There is no program.
+    #[error("openssl is not on this machine: is it installed?")]
+    Missing,
+    /// It could not be run.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// It failed; its first words.
+    #[error("openssl: {0}")]
+    Said(String),
+    /// What is asked for makes no sense.
+    #[error("{0}")]
+    Nonsense(String),
+}
+
+/// What kind of key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// RSA.
+    Rsa,
+    /// An elliptic curve of NIST.
+    Ec,
+    /// Ed25519.
+    Ed25519,
+    /// Ed448.
+    Ed448,
+}
+
+impl Algorithm {
+    /// By its name in trees.
+    pub fn named(name: &str) -> Result<Self, OpensslError> {
+        match name {
+            "rsa" => Ok(Self::Rsa),
+            "ec" => Ok(Self::Ec),
+            "ed25519" => Ok(Self::Ed25519),
+            "ed448" => Ok(Self::Ed448),
+            other => Err(OpensslError::Nonsense(format!(
+                "Invalid algorithm specified for generating private key: {other}. Valid: rsa, ec, ed25519, ed448"
+            ))),
+        }
+    }
+
+    /// Its name in trees.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rsa => "rsa",
+            Self::Ec => "ec",
+            Self::Ed25519 => "ed25519",
+            Self::Ed448 => "ed448",
+        }
+    }
+
+    /// The size a key gets: the one that is asked for, or the usual one; `None` where there is but one.
+    pub fn size(self, asked: Option<i64>) -> Result<Option<i64>, OpensslError> {
+        let odd = |size: i64, what: &str| {
+            let text = format!("Invalid keysize {size} for algorithm {}. Valid: {what}", self.name());
+            Err(OpensslError::Nonsense(text))
+        };
+        match (self, asked) {
+            (Self::Rsa, None) => Ok(Some(2048)),
+            (Self::Rsa, Some(size)) if !(2048..=16384).contains(&size) => odd(size, "2048 to 16384"),
+            (Self::Ec, None) => Ok(Some(256)),
+            (Self::Ec, Some(size)) if ![256, 384, 521].contains(&size) => odd(size, "256, 384, 521"),
+            (Self::Rsa | Self::Ec, size) => Ok(size),
+            (Self::Ed25519 | Self::Ed448, _) => Ok(None),
+        }
+    }
+}
+
+/// A private key as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// What kind.
+    pub algorithm: Algorithm,
+    /// Bits; `None` where there is but one size.
+    pub size: Option<i64>,
+}
+
+fn run(words: &[&str], input: &[u8], passphrase: Option<&str>) -> Result<String, OpensslError> {
+    let program = which("openssl", std::env::var_os("PATH").as_deref()).ok_or(OpensslError::Missing)?;
+    let argv = std::iter::once(program.into_os_string()).chain(words.iter().map(Into::into));
+    let command = Command::argv(argv).c_locale().cwd("/").stdin(input);
+    // Always set: without it the program would ask a terminal.
+    let finished = command.env(PASSPHRASE, Some(OsStr::new(passphrase.unwrap_or_default()))).run()?;
+    if finished.status == 0 {
+        return Ok(finished.out());
+    }
+    let err = finished.err();
+    Err(OpensslError::Said(err.lines().next().unwrap_or("failed without a word").to_owned()))
+}
+
+/// Makes a private key, as PEM; closed with a passphrase when one is given.
+pub fn generate(algorithm: Algorithm, size: Option<i64>, passphrase: Option<&str>) -> Result<String, OpensslError> {
+    let size = algorithm.size(size)?.map(|size| size.to_string()).unwrap_or_default();
+    let (name, option) = match algorithm {
+        Algorithm::Rsa => ("RSA", format!("rsa_keygen_bits:{size}")),
+        Algorithm::Ec => ("EC", format!("ec_paramgen_curve:P-{size}")),
+        Algorithm::Ed25519 => ("ED25519", String::new()),
+        Algorithm::Ed448 => ("ED448", String::new()),
+    };
+    let mut words = vec!["genpkey", "-algorithm", name];
+    if !option.is_empty() {
+        words.extend(["-pkeyopt", &option]);
+    }
+    let from = format!("env:{PASSPHRASE}");
+    if passphrase.is_some() {
+        words.extend(["-aes-256-cbc", "-pass", &from]);
+    }
+    let pem = run(&words, b"", passphrase)?;
+    Ok(pem + "\n")
+}
+
+/// What a private key is.
+pub fn inspect(pem: &[u8], passphrase: Option<&str>) -> Result<Key, OpensslError> {
+    let from = format!("env:{PASSPHRASE}");
+    read(&run(&["pkey", "-passin", &from, "-noout", "-text_pub"], pem, passphrase)?)
+}
+
+/// `Public-Key: (2048 bit)`, `ED25519 Public-Key:`.
+fn read(text: &str) -> Result<Key, OpensslError> {
+    let first = text.lines().next().unwrap_or_default();
+    let bits = first.split_once('(').and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+    let has = |word: &str| text.lines().any(|line| line.starts_with(word));
+    let (algorithm, size) = match (first.split(' ').next(), bits) {
+        (Some("ED25519"), _) => (Algorithm::Ed25519, None),
+        (Some("ED448"), _) => (Algorithm::Ed448, None),
+        (_, Some(bits)) if has("Modulus") => (Algorithm::Rsa, Some(bits)),
+        (_, Some(bits)) if has("ASN1 OID") => (Algorithm::Ec, Some(bits)),
+        _ => return Err(OpensslError::Nonsense(format!("a key of a kind that is not known here: {first}"))),
+    };
+    Ok(Key { algorithm, size })
+}
+
+/// The public half of a private key, of a certificate, or of a public key, as PEM.
+pub fn public(pem: &[u8], passphrase: Option<&str>) -> Result<String, OpensslError> {
+    let from = format!("env:{PASSPHRASE}");
+    let has = |label: &str| String::from_utf8_lossy(pem).contains(&format!("-----BEGIN {label}-----"));
+    let words: &[&str] = if has("CERTIFICATE") {
+        &["x509", "-noout", "-pubkey"]
+    } else if has("PUBLIC KEY") {
+        &["pkey", "-pubin", "-pubout"]
+    } else {
+        &["pkey", "-passin", &from, "-pubout"]
+    };
+    Ok(run(words, pem, passphrase)? + "\n")
+}
+
+/// True if a certificate ends within so many seconds, or has ended.
+pub fn ends_within(pem: &[u8], seconds: i64) -> Result<bool, OpensslError> {
+    let seconds = seconds.max(0).to_string();
+    // The status says it, and is 1 for what can't be read, too.
+    run(&["x509", "-noout"], pem, None)?;
+    Ok(run(&["x509", "-noout", "-checkend", &seconds], pem, None).is_err())
+}
+
+/// The common name of a certificate's subject.
+pub fn common_name(pem: &[u8]) -> Result<String, OpensslError> {
+    let subject = run(&["x509", "-noout", "-subject", "-nameopt", "multiline,utf8,-esc_msb"], pem, None)?;
+    let name = subject.lines().find_map(|line| line.trim().strip_prefix("commonName")?.split_once("= "));
+    Ok(name.map(|(_, name)| name.to_owned()).unwrap_or_default())
+}
+
+/// One entry of a text of PEM: the first, or the first of a kind. Lines of 64 signs, as they are written everywhere.
+pub fn entry(text: &str, kind: Option<&str>) -> Result<String, OpensslError> {
+    for part in text.split("-----BEGIN ").skip(1) {
+        let Some((label, rest)) = part.split_once("-----") else { continue };
+        let Some((body, _)) = rest.split_once(&format!("-----END {label}-----")) else { continue };
+        if kind.is_some_and(|kind| kind != label) {
+            continue;
+        }
+        let odd = || OpensslError::Nonsense(format!("the entry '{label}' is no PEM"));
+        // Old keys say how they are closed in lines before the rest.
+        let headers: Vec<&str> = body.lines().map(str::trim).filter(|line| line.contains(':')).collect();
+        let lines = body.lines().filter(|line| !line.contains(':')).flat_map(str::split_whitespace);
+        let code: String = lines.collect();
+        if code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)) {
+            return Err(odd());
+        }
+        let mut pem = format!("-----BEGIN {label}-----\n");
+        for header in &headers {
+            pem.push_str(&format!("{header}\n"));
+        }
+        if !headers.is_empty() {
+            pem.push('\n');
+        }
+        for line in code.as_bytes().chunks(64) {
+            pem.push_str(&String::from_utf8_lossy(line));
+            pem.push('\n');
+        }
+        pem.push_str(&format!("-----END {label}-----\n"));
+        return Ok(pem);
+    }
+    Err(OpensslError::Nonsense(match kind {
+        Some(kind) => format!("there is no PEM entry of the kind '{kind}'"),
+        None => "there is no PEM entry in what was given".to_owned(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_program_says_of_keys_is_read() {
+        let of = |text| read(text).ok().map(|key| (key.algorithm, key.size));
+        assert_eq!(
+            of("Public-Key: (3072 bit)\nModulus:\n    00:b6\nExponent: 65537"),
+            Some((Algorithm::Rsa, Some(3072)))
+        );
+        assert_eq!(of("Public-Key: (256 bit)\npub:\n    04\nASN1 OID: prime256v1"), Some((Algorithm::Ec, Some(256))));
+        assert_eq!(of("ED25519 Public-Key:\npub:\n"), Some((Algorithm::Ed25519, None)));
+        assert_eq!(of("X448 Public-Key:\npub:\n"), None);
+        assert!(Algorithm::Rsa.size(Some(1024)).is_err() && Algorithm::Ec.size(Some(255)).is_err());
+        assert!(Algorithm::named("dsa").is_err());
+    }
+
+    #[test]
+    fn entries_are_found_and_written_one_way() {
+        let text = "x\n-----BEGIN A-----\nQUJD REVG\n-----END A-----\n-----BEGIN B-----\nProc-Type: 4,ENCRYPTED\n\nQUJD\n-----END B-----";
+        assert_eq!(entry(text, None).unwrap(), "-----BEGIN A-----\nQUJDREVG\n-----END A-----\n");
+        let b = "-----BEGIN B-----\nProc-Type: 4,ENCRYPTED\n\nQUJD\n-----END B-----\n";
+        assert_eq!(entry(text, Some("B")).unwrap(), b);
+        for (wrong, kind) in [(text, Some("C")), ("x", None), ("-----BEGIN A-----\n<>\n-----END A-----", None)] {
+            assert!(entry(wrong, kind).is_err(), "{wrong}");
+        }
+    }
+}
