@@ -4,6 +4,7 @@
 
 mod archives;
 mod dig;
+mod figures;
 mod interop;
 mod jobs;
 mod ledger;

@@ -13,6 +13,7 @@ pub mod cron;
 pub mod data;
 pub mod debconf;
 pub mod dig;
+pub mod disk;
 pub mod dnsutil;
 pub mod environ;
 pub mod file;
@@ -34,11 +35,13 @@ pub mod pillar;
 pub mod pip;
 pub mod pkg;
 pub mod postgres;
+pub mod ps;
 pub mod publish;
 pub mod saltutil;
 pub mod service;
 pub mod ssh;
 pub mod state;
+pub mod status;
 pub mod supervisord;
 pub mod sys;
 pub mod sysctl;
@@ -66,6 +69,7 @@ pub const MODULES: &[&[&Module]] = &[
         &data::MATCH,
         &debconf::MODULE,
         &dig::MODULE,
+        &disk::MODULE,
         &dnsutil::MODULE,
         &environ::MODULE,
         &gem::MODULE,
@@ -84,12 +88,14 @@ pub const MODULES: &[&[&Module]] = &[
         &pillar::MODULE,
         &pip::MODULE,
         &pkg::MODULE,
+        &ps::MODULE,
         &publish::MODULE,
         &publish::SALTUTIL,
         &saltutil::MODULE,
         &service::MODULE,
         &ssh::MODULE,
         &state::MODULE,
+        &status::MODULE,
         &supervisord::MODULE,
         &sys::MODULE,
         &sys::TEST,

@@ -23,6 +23,7 @@ pub mod platform;
 pub mod postgres;
 pub mod postgres_password;
 mod process;
+pub mod processes;
 pub mod services;
 pub mod shadow;
 pub mod ssh;
