@@ -106,7 +106,7 @@ const REFUSED: &[Refused] = &[
     ("true", "alias.present", "[{name: 'a: b'}, {target: c}]", "cannot be the name of an alias"),
     ("true", "alias.present", "[{name: root}, {target: \"a\\nb: c\"}]", "target is one line of text"),
     ("true", "locale.present", "[{name: xx_YY.UTF-8}]", "the system does not know it"),
-    ("mount -t tmpfs -o ro none /etc/default", "locale.system", "[{name: 'C.UTF-8'}]", "read-only filesystem"),
+    ("mount -t tmpfs -o ro none /etc/default", "locale.system", "[{name: 'C.UTF-8'}]", "Read-only file system"),
     (
         "rm -f $(which locale-gen localedef)",
         "locale.present",
