@@ -90,3 +90,15 @@ fn name_servers_are_asked() {
         assert!(error.contains("neither a name nor an address"), "{word}: {error}");
     }
 }
+
+#[test]
+fn a_mistake_names_the_function_that_was_called() {
+    let scratch = tempfile::tempdir().unwrap();
+    let act = minion(scratch.path());
+    for function in ["dig.check_ip", "dnsutil.check_ip"] {
+        let error = act.run(function, Arguments::default().with("adr", "::1")).unwrap_err().to_string();
+        assert!(error.contains(function), "{error}");
+        assert_eq!(act.run(function, Arguments::positional(["::1"])).unwrap().value, Value::Bool(true));
+        assert_eq!(act.run(function, Arguments::positional(["999.1.1.1"])).unwrap().value, Value::Bool(false));
+    }
+}

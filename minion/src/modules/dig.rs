@@ -6,7 +6,7 @@ use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, Function, Outcome};
 use fleet_common::value::Value;
 
-use crate::cx::{Look, Module};
+use crate::cx::Module;
 use crate::system::command::Command;
 
 /// How many policies may refer to another.
@@ -67,7 +67,10 @@ pub const MODULE: Module = Module {
             Policy::ROWS,
             |_, arguments| policy("dig.SPF", arguments),
         ),
-        Function::reads("check_ip", "True for an address.", "dig.check_ip 127.0.0.1", Addr::ROWS, check_ip).quick(),
+        Function::reads("check_ip", "True for an address.", "dig.check_ip 127.0.0.1", Addr::ROWS, |_, arguments| {
+            check_ip("dig.check_ip", arguments)
+        })
+        .quick(),
     ],
 };
 
@@ -246,7 +249,7 @@ fn networks_of(
     Ok(answer.status)
 }
 
-pub(super) fn check_ip(_: &Look, arguments: Arguments) -> CallResult {
-    let Addr { addr } = Addr::bind("dig.check_ip", arguments)?;
+pub(super) fn check_ip(function: &str, arguments: Arguments) -> CallResult {
+    let Addr { addr } = Addr::bind(function, arguments)?;
     Ok(addr.parse::<IpAddr>().is_ok().into())
 }

@@ -65,7 +65,7 @@ pub const MODULE: Module = Module {
             "True for an address.",
             "dnsutil.check_ip 127.0.0.1",
             dig::Addr::ROWS,
-            dig::check_ip,
+            |_, arguments| dig::check_ip("dnsutil.check_ip", arguments),
         )
         .quick(),
         Function::changes(
