@@ -28,6 +28,7 @@ mod restart;
 mod rotation;
 mod runners;
 mod system_apache;
+mod system_at;
 mod system_families;
 mod system_firewall;
 mod system_gem;

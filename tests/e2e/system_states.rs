@@ -30,6 +30,7 @@ macro_rules! script {
 const MORE: &[&[Case]] = &[
     // One a line, so that branches that add modules merge.
     crate::system_apache::CASES,
+    crate::system_at::CASES,
     crate::system_families::CASES,
     crate::system_firewall::CASES,
     crate::system_gem::CASES,
@@ -277,6 +278,7 @@ END
 const WITHOUT: &[(&str, &str)] = &[
     ("service.masked", "needs systemd: tests/lab-scenarios/service.yaml"),
     ("service.unmasked", "needs systemd: tests/lab-scenarios/service.yaml"),
+    ("at.watch", "only a watch adds the job: system_at.rs"),
     ("grains.exists", "reports, never changes"),
     ("pip.uptodate", "needs an index with newer versions"),
     ("sysctl.present", "a kernel has one set of values, the copy's is the machine's"),
@@ -314,6 +316,11 @@ impl Minion {
 
     pub(super) fn shell(&self, line: &str) {
         self.0.shell(&self.at_home(line));
+    }
+
+    /// What a line of shell answers in JSON.
+    pub(super) fn answer(&self, line: &str) -> Value {
+        self.0.shell(&self.at_home(line)).json()
     }
 
     /// Runs the one chunk; its result.

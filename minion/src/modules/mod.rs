@@ -7,6 +7,7 @@ pub mod aliases;
 pub mod alternatives;
 pub mod apache;
 pub mod archive;
+pub mod at;
 pub mod cmd;
 pub mod cp;
 pub mod cron;
@@ -63,6 +64,7 @@ pub const MODULES: &[&[&Module]] = &[
         &aliases::MODULE,
         &alternatives::MODULE,
         &archive::MODULE,
+        &at::MODULE,
         &cmd::MODULE,
         &cp::MODULE,
         &data::MODULE,

@@ -11,6 +11,7 @@ pub mod alias;
 pub mod alternatives;
 pub mod apache;
 pub mod archive;
+pub mod at;
 pub mod cmd;
 pub mod cron;
 pub mod debconf;
@@ -60,6 +61,7 @@ pub const STATES: &[&StateModule] = &[
     &apache::MODULE,
     &apache::SITE,
     &archive::STATE,
+    &at::STATE,
     &cmd::STATE,
     &cron::STATE,
     &debconf::STATE,

@@ -15,6 +15,7 @@ pub const SYSTEM_STATES: &[&str] = &[
     "apache_conf",
     "apache_module",
     "apache_site",
+    "at",
     "cron",
     "debconf",
     "gem",
