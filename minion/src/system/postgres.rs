@@ -27,6 +27,9 @@ pub enum PostgresError {
     /// The server said no, or can't be reached.
     #[error("{0}")]
     Said(String),
+    /// The database that was to be connected to is not there.
+    #[error("{0}")]
+    NoDatabase(String),
     /// A name or text that SQL can't hold.
     #[error("a text with a zero byte can't be given to PostgreSQL")]
     ZeroByte,
@@ -92,13 +95,22 @@ impl Server {
             (_, true) => "the answer is too long".to_owned(),
             _ => finished.err(),
         };
-        Err(PostgresError::Said(why))
+        let gone = why.contains(&format!("database \"{database}\" does not exist"));
+        Err(if gone { PostgresError::NoDatabase(why) } else { PostgresError::Said(why) })
     }
 
     /// The first column of the first row.
     pub fn value(&self, sql: &str) -> Result<Option<String>, PostgresError> {
         let rows = self.rows(sql)?;
         Ok(rows.first().and_then(|row| row.values().next()).and_then(Value::as_str).map(str::to_owned))
+    }
+}
+
+/// What is in a database; nothing is in one that is not there.
+pub fn if_there(listed: Result<Vec<Map>, PostgresError>) -> Result<Vec<Map>, PostgresError> {
+    match listed {
+        Err(PostgresError::NoDatabase(_)) => Ok(Vec::new()),
+        listed => listed,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::cx::{Act, Look};
 use crate::modules::postgres::object::{installed, one};
 use crate::modules::postgres::run::change;
 use crate::states::{Applied, Failure, Plan, PlannedState, Report, Run, State, StateFunction, StateModule};
-use crate::system::postgres::{literal, name, text};
+use crate::system::postgres::{if_there, literal, name, text};
 
 /// The module's table.
 pub const STATE: StateModule = StateModule {
@@ -110,7 +110,7 @@ impl State for Absent {
 
     fn plan(&self, _look: &Look, _run: &Run<'_>) -> Result<Plan<()>, Failure> {
         let extension = self.name.as_str();
-        if one(installed(&self.server())?, "extname", extension).is_none() {
+        if one(if_there(installed(&self.server()))?, "extname", extension).is_none() {
             let text = format!("Extension {extension} is not present, so it cannot be removed");
             return Ok(Plan::Nothing(Report::new(text)));
         }

@@ -6,7 +6,7 @@ use crate::cx::{Act, Look};
 use crate::modules::postgres::object::{one, schemas};
 use crate::modules::postgres::run::change;
 use crate::states::{Applied, Failure, Plan, PlannedState, Report, Run, State, StateFunction, StateModule};
-use crate::system::postgres::{Server, name};
+use crate::system::postgres::{Server, if_there, name};
 
 /// The module's table.
 pub const STATE: StateModule = StateModule {
@@ -117,7 +117,7 @@ impl State for Absent {
 
     fn plan(&self, _look: &Look, _run: &Run<'_>) -> Result<Plan<()>, Failure> {
         let (schema, database) = (self.name.as_str(), &self.dbname);
-        if one(schemas(&server!(self))?, "name", schema).is_none() {
+        if one(if_there(schemas(&server!(self)))?, "name", schema).is_none() {
             let text = format!("Schema {schema} is not present in database {database}, so it cannot be removed");
             return Ok(Plan::Nothing(Report::new(text)));
         }
