@@ -154,8 +154,8 @@ impl PrivateKey {
             Err(error @ OpensslError::Missing) => return Err(error.into()),
             Err(_) if self.overwrite => return Ok(Plan::MakeAnew(of("replaced", name()))),
             Err(why) => {
-                let text =
-                    format!("Could not load PEM-encoded private key: {why}. With 'overwrite: true' it is replaced");
+                let text = "Could not load PEM-encoded private key";
+                let text = format!("{text}: {}: {why}. With 'overwrite: true' it is replaced", self.name);
                 return Err(Failure::new(text));
             }
         };

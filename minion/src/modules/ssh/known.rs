@@ -232,7 +232,11 @@ pub fn wanted(args: &Set) -> Result<Wanted, CallError> {
             let found = KnownHost::scan(&host, args.port, args.enc.as_deref(), args.hash_known_hosts, args.timeout);
             let found = found.map_err(failed)?;
             if found.is_empty() {
-                return Err(CallError::Failed("Unable to receive remote host keys".to_owned()));
+                let port = args.port.unwrap_or(22);
+                return Err(CallError::Failed(format!(
+                    "Unable to receive remote host keys: nothing at {host}, port {port}, answers with one{}",
+                    args.enc.as_ref().map(|enc| format!(" of kind {enc}")).unwrap_or_default()
+                )));
             }
             let print = args.fingerprint.as_deref();
             let fitting = found.iter().map(|host| fits(host, None, print, kind)).collect::<Result<Vec<_>, _>>()?;
