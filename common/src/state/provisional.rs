@@ -50,8 +50,7 @@ impl Doubts {
     }
 }
 
-/// True for a chunk that would change something, or whose own prediction is in doubt.
+/// True for a chunk that would do something (some say it without listing changes), or whose own prediction is in doubt.
 fn is_doubtful(result: &ChunkResult) -> bool {
-    let would_change = result.outcome.result.is_none() && !result.outcome.changes.is_empty();
-    would_change || result.outcome.extra.get(PROVISIONAL).is_some_and(Value::truthy)
+    result.outcome.result.is_none() || result.outcome.extra.get(PROVISIONAL).is_some_and(Value::truthy)
 }
