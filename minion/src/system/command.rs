@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::fs::plain;
-use super::process::Running;
+use super::process::{Running, signal_name};
 use super::user::{Account, Accounts};
 
 /// How many bytes of each stream are kept unless told otherwise.
@@ -34,6 +34,17 @@ pub enum CommandError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// A signal that we did not send ended it before it had done what it was asked.
+    #[error(
+        "{program}: it was ended by signal {signal}{} before it was done: what it began may be half done; see who sent the \
+         signal (when memory was short: the kernel's log) and run it again", signal_name(*.signal)
+    )]
+    Killed {
+        /// The program.
+        program: String,
+        /// The signal's number.
+        signal: i32,
     },
     /// Talking to the running program failed.
     #[error("{program}: lost while running: {}", plain(.source))]
@@ -241,8 +252,18 @@ impl Command {
         self
     }
 
-    /// Runs it to its end (or the end of its time) and collects what it wrote.
+    /// Runs it to its end (or the end of its time) and collects what it wrote. One that a signal ended has not answered:
+    /// an error, lest its status be taken for a "no".
     pub fn run(&self) -> Result<Finished, CommandError> {
+        let finished = self.run_to_any_end()?;
+        if finished.status < 0 && !finished.timed_out {
+            return Err(CommandError::Killed { program: self.program(), signal: -finished.status });
+        }
+        Ok(finished)
+    }
+
+    /// As [`Command::run`] where the end is what is asked for, also one by a signal.
+    pub fn run_to_any_end(&self) -> Result<Finished, CommandError> {
         let deadline = self.timeout.map(|limit| Instant::now() + limit);
         let running = Running::start(self)?;
         running
@@ -297,8 +318,17 @@ mod tests {
         assert_eq!((finished.status, text(&finished.stdout)), (0, "a; b $HOME\n"));
         let finished = Command::shell("/bin/sh", "echo out; echo err >&2; exit 3").run().unwrap();
         assert_eq!((finished.status, text(&finished.stdout), text(&finished.stderr)), (3, "out\n", "err\n"));
-        let finished = Command::shell("/bin/sh", "echo out; echo err >&2; kill -9 $$").merge_stderr().run().unwrap();
+        let finished = Command::shell("/bin/sh", "echo out; echo err >&2; kill -9 $$").merge_stderr();
+        let finished = finished.run_to_any_end().unwrap();
         assert_eq!((finished.status, text(&finished.stdout)), (-9, "out\nerr\n"));
+    }
+
+    #[test]
+    fn a_program_that_was_killed_has_not_answered() {
+        let error = Command::shell("/bin/sh", "echo half; kill -9 $$").run().unwrap_err().to_string();
+        assert!(error.starts_with("/bin/sh: it was ended by signal 9 (SIGKILL) before it was done"), "{error}");
+        let timed_out = Command::argv(["sleep", "60"]).timeout_seconds(0.1).run().unwrap();
+        assert!(timed_out.timed_out);
     }
 
     #[test]

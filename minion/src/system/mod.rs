@@ -30,4 +30,4 @@ pub mod ssh;
 pub mod sysctl;
 pub mod user;
 
-pub use process::signal_session;
+pub use process::{signal_name, signal_session};

@@ -235,6 +235,24 @@ fn end_group(group: Pid, exit: &OwnedFd) {
     let _empty = kill_process_group(group, Signal::KILL);
 }
 
+/// What a signal that ends processes is called, for behind its number.
+pub fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        1 => " (SIGHUP)",
+        2 => " (SIGINT)",
+        4 => " (SIGILL)",
+        6 => " (SIGABRT: a stack overflow, exhausted memory or a failed check)",
+        7 => " (SIGBUS)",
+        8 => " (SIGFPE)",
+        9 => " (SIGKILL)",
+        11 => " (SIGSEGV)",
+        13 => " (SIGPIPE)",
+        15 => " (SIGTERM)",
+        24 => " (SIGXCPU)",
+        _ => "",
+    }
+}
+
 /// Sends a signal to every process of a session and returns how many got it.
 ///
 /// Each command has a process group of its own; a worker that leads a session is ended with all its commands this way.

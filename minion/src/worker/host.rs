@@ -22,7 +22,8 @@ use tokio::task::JoinSet;
 
 use super::child::PROCESS_NAME;
 use super::frame::{self, FrameError};
-use crate::system::signal_session;
+use crate::system::user::Accounts;
+use crate::system::{signal_name, signal_session};
 
 /// Questions of one worker that may be open at once.
 const OPEN_QUESTIONS: usize = 32;
@@ -52,7 +53,7 @@ pub enum WorkerError {
     #[error("a worker process could not be started: {0}")]
     Start(#[source] std::io::Error),
     /// It died by a signal that nobody here sent.
-    #[error("the worker process was ended by signal {}{}", .0, name(*.0))]
+    #[error("the worker process was ended by signal {}{}", .0, signal_name(*.0))]
     Signal(i32),
     /// It ended without an answer.
     #[error("the worker process ended with status {0} and without an answer")]
@@ -66,20 +67,6 @@ pub enum WorkerError {
     /// It spoke nonsense.
     #[error("the worker process broke its protocol: {0}")]
     Protocol(#[from] FrameError),
-}
-
-fn name(signal: i32) -> &'static str {
-    match signal {
-        4 => " (SIGILL)",
-        6 => " (SIGABRT: a stack overflow, exhausted memory or a failed check)",
-        7 => " (SIGBUS)",
-        8 => " (SIGFPE)",
-        9 => " (SIGKILL)",
-        11 => " (SIGSEGV)",
-        15 => " (SIGTERM)",
-        24 => " (SIGXCPU)",
-        _ => "",
-    }
 }
 
 /// Who serves a worker.
@@ -199,6 +186,12 @@ fn spawn(program: &Program, start: &Start) -> std::io::Result<(UnixStream, Child
     command.arg0(PROCESS_NAME).args(&program.args);
     command.arg(start.jid.as_ref().map_or("-", |jid| jid.as_str())).arg(&start.fun);
     command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::inherit());
+    // Systemd starts system services without one, and programs want to know where their own settings are.
+    if std::env::var_os("HOME").is_none()
+        && let Some(own) = Accounts::system().account_by_uid(rustix::process::geteuid().as_raw())
+    {
+        command.env("HOME", own.home);
+    }
     let child = command.spawn()?;
     Ok((UnixStream::from_std(own)?, child))
 }

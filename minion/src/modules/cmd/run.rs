@@ -158,7 +158,7 @@ pub(super) fn outcome(value: Value, status: i32, options: &Options) -> Outcome {
 /// A status that counts as success is returned as 0. A command whose time is up answers status 1 and says so as its output.
 pub fn execute(act: &Act, cmd: &Value, options: &Options) -> Result<Answer, CallError> {
     let (command, shown) = command(act, cmd, options)?;
-    let finished = command.run().map_err(|error| describe(error, cmd, options))?;
+    let finished = command.run_to_any_end().map_err(|error| describe(error, cmd, options))?;
     if finished.timed_out {
         let seconds = options.timeout.unwrap_or_default();
         let stdout = format!("{shown} : Timed out after {seconds} seconds");
