@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use fleet_tests::lab::shows::SHOWS;
-use fleet_tests::lab::{CANNOT, Fault, Lab, Missing, Options, Scenario, check_tools, run_scenario};
+use fleet_tests::lab::{CANNOT, Fault, Host, Lab, Missing, Options, Scenario, check_tools, run_scenario};
 
 /// Start real hosts and run the shows and scenarios on them. Needs root.
 #[derive(Parser)]
@@ -77,16 +79,30 @@ fn run(arguments: &Arguments, workspace: &Path) -> Result<bool, Fault> {
     println!("{} hosts are up after {:.0} s", lab.hosts.len(), start.elapsed().as_secs_f64());
     let mut tally = Tally::default();
     for (name, about, show) in shows {
-        tally.count(name, about, || show(&mut lab));
+        let start = Instant::now();
+        let shown = show(&mut lab);
+        tally.count(name, about, start.elapsed(), shown);
     }
-    for scenario in &scenarios {
-        tally.count(&scenario.name, &scenario.about, || run_scenario(&lab, &lab.hosts[0], scenario));
-    }
+    side_by_side(&lab, &scenarios, &mut tally);
     println!("lab: {} passed, {} failed, {:.0} s", tally.passed, tally.failed, start.elapsed().as_secs_f64());
     if arguments.keep {
         stay(&lab);
     }
     Ok(tally.failed == 0)
+}
+
+/// Runs scenarios on all hosts at once, each on the first that is free.
+fn side_by_side(lab: &Lab, scenarios: &[Scenario], tally: &mut Tally) {
+    let (next, tally) = (AtomicUsize::new(0), Mutex::new(tally));
+    let work = |host: &Host| {
+        while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let start = Instant::now();
+            let shown = run_scenario(lab, host, scenario);
+            let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+            tally.count(&scenario.name, &scenario.about, start.elapsed(), shown);
+        }
+    };
+    std::thread::scope(|scope| lab.hosts.iter().for_each(|host| drop(scope.spawn(|| work(host)))));
 }
 
 #[derive(Default)]
@@ -96,10 +112,8 @@ struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, name: &str, about: &str, show: impl FnOnce() -> Result<(), Fault>) {
-        let start = Instant::now();
-        let shown = show();
-        let took = start.elapsed().as_secs_f64();
+    fn count(&mut self, name: &str, about: &str, took: Duration, shown: Result<(), Fault>) {
+        let took = took.as_secs_f64();
         match shown {
             Ok(()) => {
                 self.passed += 1;

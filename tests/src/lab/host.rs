@@ -49,6 +49,8 @@ impl Host {
         // Containers in one cgroup would take each other's services for their own.
         let groups = cgroup::make(&namespace)?;
         let mut command = Command::new("sh");
+        // The kernel's settings of the host's own network are its own to change.
+        command.env("SYSTEMD_NSPAWN_API_VFS_WRITABLE", "network");
         command.args(["-c", "for g in $0; do echo $$ >$g/cgroup.procs; done; exec systemd-nspawn \"$@\"", &groups]);
         command.args([
             "--quiet",
@@ -56,6 +58,8 @@ impl Host {
             "--keep-unit",
             "--resolv-conf=off",
             "--timezone=off",
+            // Packet filters and addresses of the host's own network.
+            "--capability=CAP_NET_ADMIN",
             "--link-journal=no",
         ]);
         command.arg("-D").arg(&root).arg(format!("--machine={namespace}")).arg(format!("--hostname={name}"));
@@ -123,12 +127,13 @@ impl Host {
         }
     }
 
-    /// Names, kinds, sizes, owners, modes and times of all files, apart from logs, caches and what the system keeps
-    /// writing by itself. Two equal ones: nothing was changed in between.
+    /// Names, kinds, sizes, owners, modes and times of all files, apart from logs, caches and what the system and
+    /// its servers keep writing by themselves. Two equal ones: nothing was changed in between.
     pub fn files(&self) -> String {
         const APART: &str = "-path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./var/log \
                              -o -path ./var/cache -o -path ./var/tmp -o -path ./var/lib/systemd -o -path ./var/lib/apt/lists \
-                             -o -path ./srv/packages";
+                             -o -path ./srv/packages \
+                             -o -path ./var/lib/mysql -o -path ./var/lib/postgresql";
         self.shell(&format!("cd / && find . \\( {APART} \\) -prune -o -printf '%p %y %s %U:%G %m %T@ %l\\n' | sort"))
             .stdout
     }

@@ -8,15 +8,24 @@ image=$dir/image packages=$dir/packages
 
 # What scenarios may install, besides the packages made below.
 wanted="nginx nginx-light cron"
+# What scenarios find there, stopped and disabled: servers take long to install.
+there="apache2 mariadb-server postgresql supervisor git ruby locales python3-pip python3-venv iptables kmod
+  debconf-utils openssl openssh-server patch"
+servers="apache2 mariadb postgresql supervisor ssh"
 
 debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,iproute2 "$suite" "$image" $mirror
 
 # apt on the image itself says which packages are missing there, so the repository is closed under dependencies.
 mkdir "$packages"
-rm -f "$image"/var/cache/apt/archives/*.deb
 cp /etc/resolv.conf "$image/etc/resolv.conf"
 echo 'APT::Install-Recommends "false";' >"$image/etc/apt/apt.conf.d/90lab"
 chroot "$image" apt-get update -q
+printf '#!/bin/sh\nexit 101\n' >"$image/usr/sbin/policy-rc.d"
+chmod 755 "$image/usr/sbin/policy-rc.d"
+echo force-unsafe-io >"$image/etc/dpkg/dpkg.cfg.d/90lab"
+chroot "$image" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y $there
+chroot "$image" systemctl -q disable $servers
+rm "$image/usr/sbin/policy-rc.d" "$image/etc/dpkg/dpkg.cfg.d/90lab" "$image"/var/cache/apt/archives/*.deb
 chroot "$image" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --download-only $wanted
 mv "$image"/var/cache/apt/archives/*.deb "$packages"
 

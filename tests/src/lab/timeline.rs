@@ -1,5 +1,7 @@
 //! Runs the timeline of a scenario on a host.
 
+use std::collections::BTreeSet;
+
 use super::check::Chunks;
 use super::fault::{Fault, ensure};
 use super::host::Host;
@@ -70,7 +72,8 @@ pub fn apply(lab: &Lab, host: &Host, call: &[&str]) -> Result<Chunks, Fault> {
 
 /// Lines that are in one text only.
 fn lines_apart(before: &str, after: &str) -> String {
-    let gone = before.lines().filter(|line| !after.contains(line)).map(|line| format!("- {line}"));
-    let new = after.lines().filter(|line| !before.contains(line)).map(|line| format!("+ {line}"));
+    let (before, after): (BTreeSet<_>, BTreeSet<_>) = (before.lines().collect(), after.lines().collect());
+    let gone = before.difference(&after).map(|line| format!("- {line}"));
+    let new = after.difference(&before).map(|line| format!("+ {line}"));
     gone.chain(new).take(20).collect::<Vec<_>>().join("\n")
 }
