@@ -58,6 +58,7 @@ pub const MODULES: &[&[&Module]] = &[
     &file::MODULES,
     &apache::MODULES,
     &mysql::MODULES,
+    &network::MODULES,
     &postgres::MODULES,
     // One a line, so that branches that add modules merge.
     &[
@@ -86,7 +87,6 @@ pub const MODULES: &[&[&Module]] = &[
         &kmod::MODULE,
         &locale::MODULE,
         &mount::MODULE,
-        &network::MODULE,
         &pillar::MODULE,
         &pip::MODULE,
         &pkg::MODULE,

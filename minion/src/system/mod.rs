@@ -12,6 +12,7 @@ pub mod environment;
 pub mod fs;
 pub mod gem;
 pub mod git;
+pub mod hostname;
 pub mod http;
 pub mod mount;
 pub mod mysql;

@@ -33,8 +33,20 @@ pub struct Address {
     pub label: Option<String>,
 }
 
+/// A neighbour on a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its hardware address as `02:fc:00:00:00:01`.
+    pub hardware: String,
+}
+
 const LINKS: Dump = Dump { request: 18, answer: 16 };
 const ADDRESSES: Dump = Dump { request: 22, answer: 20 };
+const NEIGHBOURS: Dump = Dump { request: 30, answer: 28 };
+/// NUD_INCOMPLETE | NUD_FAILED | NUD_NOARP: entries that no neighbour stands behind.
+const NO_NEIGHBOUR: u16 = 0x01 | 0x20 | 0x40;
 const DONE: u16 = 3;
 const FAILED: u16 = 2;
 /// NLM_F_REQUEST | NLM_F_DUMP.
@@ -57,6 +69,11 @@ pub fn links() -> io::Result<Vec<Link>> {
 /// All addresses of all links, in the kernel's order.
 pub fn addresses() -> io::Result<Vec<Address>> {
     Ok(ask(&ADDRESSES)?.iter().filter_map(|message| address(message)).collect())
+}
+
+/// All neighbours that have a hardware address, in the kernel's order.
+pub fn neighbours() -> io::Result<Vec<Neighbour>> {
+    Ok(ask(&NEIGHBOURS)?.iter().filter_map(|message| neighbour(message)).collect())
 }
 
 fn ask(dump: &Dump) -> io::Result<Vec<Vec<u8>>> {
@@ -117,7 +134,7 @@ fn link(body: &[u8]) -> Option<Link> {
     };
     for (kind, value) in attributes(body.get(16..)?) {
         match kind {
-            1 => link.hardware = value.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"),
+            1 => link.hardware = hex(value),
             3 => link.name = text(value),
             _ => {}
         }
@@ -139,6 +156,27 @@ fn address(body: &[u8]) -> Option<Address> {
     }
     // On point-to-point links the first is the other end's.
     Some(Address { index, address: local.or(peer)?, prefix, broadcast, label })
+}
+
+fn neighbour(body: &[u8]) -> Option<Neighbour> {
+    let state = number16(body, 8)?;
+    let (mut address, mut hardware) = (None, None);
+    for (kind, value) in attributes(body.get(12..)?) {
+        match kind {
+            1 => address = ip(value),
+            2 => hardware = Some(hex(value)),
+            _ => {}
+        }
+    }
+    if state & NO_NEIGHBOUR != 0 {
+        return None;
+    }
+    Some(Neighbour { address: address?, hardware: hardware? })
+}
+
+/// A hardware address.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
 }
 
 fn ip(bytes: &[u8]) -> Option<IpAddr> {

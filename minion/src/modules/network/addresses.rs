@@ -1,19 +1,22 @@
-//! `network.*`: addresses of this machine as the kernel has them, and arithmetic on addresses.
+//! Links and addresses of this machine, as the kernel has them.
 
 use std::net::IpAddr;
 
 use fleet_common::args;
-use fleet_common::call::{Arguments, CallError, CallResult, Facts, Function};
+use fleet_common::call::{Arguments, CallError, CallResult, Function};
+use fleet_common::target::glob;
 use fleet_common::value::{Map, Value};
 use ipnet::IpNet;
 
+use super::arithmetic::{is_private, network};
+use super::{Cidr, Nothing};
 use crate::cx::{Look, Module};
 use crate::system::netlink::{self, Address, Link};
 
-/// The module.
+/// This part of the module.
 pub const MODULE: Module = Module {
     name: "network",
-    doc: "Addresses of this machine, and arithmetic on addresses.",
+    doc: super::DOC,
     functions: &[
         Function::reads(
             "ip_addrs",
@@ -93,82 +96,48 @@ pub const MODULE: Module = Module {
             in_subnet,
         ),
         Function::reads(
-            "ip_in_subnet",
-            "True if an address is in a network.",
-            "network.ip_in_subnet 172.17.0.4 172.16.0.0/12",
-            InSubnet::ROWS,
-            ip_in_subnet,
-        )
-        .quick(),
+            "ip_networks",
+            "The IPv4 networks of this machine; with verbose=True their figures, too.",
+            "network.ip_networks interface='eth*'",
+            Networks::ROWS,
+            |_, arguments| networks(&Networks::bind("network.ip_networks", arguments)?, false),
+        ),
         Function::reads(
-            "is_loopback",
-            "True for addresses of the machine itself.",
-            "network.is_loopback 127.0.0.1",
-            Addr::ROWS,
-            |_, arguments| Ok(address(&Addr::bind("network.is_loopback", arguments)?.ip_addr)?.is_loopback().into()),
-        )
-        .quick(),
+            "ip_networks6",
+            "The IPv6 networks of this machine; with verbose=True their figures, too.",
+            "network.ip_networks6 interface='eth*'",
+            Networks::ROWS,
+            |_, arguments| networks(&Networks::bind("network.ip_networks6", arguments)?, true),
+        ),
         Function::reads(
-            "is_private",
-            "True for addresses that are not of the internet.",
-            "network.is_private 10.0.0.3",
-            Addr::ROWS,
-            |_, arguments| Ok(is_private(address(&Addr::bind("network.is_private", arguments)?.ip_addr)?).into()),
-        )
-        .quick(),
-        Function::reads(
-            "reverse_ip",
-            "The name of an address for reverse look-ups.",
-            "network.reverse_ip 172.17.0.4",
-            Addr::ROWS,
-            |_, arguments| Ok(reverse(address(&Addr::bind("network.reverse_ip", arguments)?.ip_addr)?).into()),
-        )
-        .quick(),
-        Function::reads(
-            "convert_cidr",
-            "Network, mask and broadcast address of a network.",
-            "network.convert_cidr 172.31.0.0/16",
-            Cidr::ROWS,
-            convert_cidr,
-        )
-        .quick(),
-        Function::reads(
-            "calc_net",
-            "The network of an address and a mask.",
-            "network.calc_net 172.17.0.5 255.255.255.240",
-            CalcNet::ROWS,
-            calc_net,
-        )
-        .quick(),
-        Function::reads(
-            "get_hostname",
-            "The name of this machine.",
-            "network.get_hostname",
-            Nothing::ROWS,
+            "interface",
+            "The IPv4 addresses of a link, with masks and labels; an empty text when it has none.",
+            "network.interface eth0",
+            Iface::ROWS,
             |_, arguments| {
-                Nothing::bind("network.get_hostname", arguments)?;
-                Ok(rustix::system::uname().nodename().to_string_lossy().into_owned().into())
+                let name = Iface::bind("network.interface", arguments)?.iface;
+                let (links, known) = kernel()?;
+                let link = links.iter().find(|link| link.name == name).ok_or_else(|| no_link(&name))?;
+                Ok(described(link, &known).get("inet").cloned().unwrap_or_else(|| Value::from("")).into())
             },
-        )
-        .quick(),
+        ),
         Function::reads(
-            "get_fqdn",
-            "The full name of this machine.",
-            "network.get_fqdn",
-            Nothing::ROWS,
-            |look: &Look, arguments| {
-                Nothing::bind("network.get_fqdn", arguments)?;
-                Ok(look.grains().get("fqdn").cloned().unwrap_or_default().into())
+            "ifacestartswith",
+            "The links that have an IPv4 address which starts so.",
+            "network.ifacestartswith 10.0",
+            Start::ROWS,
+            |_, arguments| {
+                let start = Start::bind("network.ifacestartswith", arguments)?.cidr;
+                let (links, known) = kernel()?;
+                let own = |link: &&Link| {
+                    let mut own = known.iter().filter(|known| known.index == link.index && known.address.is_ipv4());
+                    own.any(|known| known.address.to_string().starts_with(&start))
+                };
+                Ok(links.iter().filter(own).map(|link| Value::from(link.name.as_str())).collect::<Value>().into())
             },
-        )
-        .quick(),
+        ),
     ],
 };
-
-args! {
-    /// No arguments.
-    pub struct Nothing {}
-}
 
 args! {
     /// Which addresses of this machine.
@@ -201,128 +170,30 @@ args! {
 }
 
 args! {
-    /// A network.
-    pub struct Cidr {
-        /// Address and bits: `10.0.0.0/8`.
+    /// Which networks of this machine.
+    pub struct Networks {
+        /// Only of these links: names, or patterns such as `eth*`.
+        interface: Vec<String> = Vec::new(),
+        /// Also those of the machine itself.
+        include_loopback: bool = false,
+        /// By network, with address, mask and size.
+        verbose: bool = false,
+    }
+}
+
+args! {
+    /// How an address starts.
+    pub struct Start {
+        /// The start of its text (`10.0`).
         cidr: String,
     }
 }
 
-args! {
-    /// An address and a network.
-    pub struct InSubnet {
-        /// The address.
-        ip_addr: String,
-        /// Address and bits of the network.
-        cidr: String,
-    }
-}
-
-args! {
-    /// An address.
-    pub struct Addr {
-        /// The address.
-        ip_addr: String,
-    }
-}
-
-args! {
-    /// Arguments of `network.calc_net`.
-    pub struct CalcNet {
-        /// The address, with or without bits.
-        ip_addr: String,
-        /// The mask, when the address has no bits.
-        netmask: Option<String> = None,
-    }
-}
-
-fn address(text: &str) -> Result<IpAddr, CallError> {
-    text.parse().map_err(|_| CallError::Failed(format!("'{text}' does not appear to be an IPv4 or IPv6 address")))
-}
-
-/// A network as typed: bits or a mask after the slash, one address without; bits of the host part are dropped.
-fn network(text: &str) -> Result<IpNet, CallError> {
-    let wrong = || CallError::Failed(format!("'{text}' does not appear to be an IPv4 or IPv6 network"));
-    let (ip, bits) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
-    let ip: IpAddr = ip.parse().map_err(|_| wrong())?;
-    let net = match bits.map(|bits| (bits, bits.parse::<u8>())) {
-        None => Ok(IpNet::from(ip)),
-        Some((_, Ok(bits))) => IpNet::new(ip, bits).map_err(|_| wrong()),
-        Some((mask, Err(_))) => mask
-            .parse::<IpAddr>()
-            .map_err(|_| wrong())
-            .and_then(|mask| IpNet::with_netmask(ip, mask).map_err(|_| wrong())),
-    };
-    net.map(|net| net.trunc())
-}
-
-/// Not globally reachable by the registries of special addresses, as Python's `ipaddress` has it.
-fn is_private(ip: IpAddr) -> bool {
-    const NETS: &[&str] = &[
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.0.0.0/29",
-        "192.0.0.170/31",
-        "192.0.2.0/24",
-        "192.168.0.0/16",
-        "198.18.0.0/15",
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "240.0.0.0/4",
-        "255.255.255.255/32",
-        "::1/128",
-        "::/128",
-        "::ffff:0:0/96",
-        "100::/64",
-        "2001::/23",
-        "2001:2::/48",
-        "2001:db8::/32",
-        "2001:10::/28",
-        "fc00::/7",
-        "fe80::/10",
-    ];
-    NETS.iter().filter_map(|net| net.parse::<IpNet>().ok()).any(|net| net.contains(&ip))
-}
-
-fn reverse(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, c, d] = ip.octets();
-            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
-        }
-        IpAddr::V6(ip) => {
-            let digits = ip.octets().into_iter().rev().map(|octet| format!("{:x}.{:x}.", octet & 15, octet >> 4));
-            digits.collect::<String>() + "ip6.arpa"
-        }
-    }
-}
-
-fn convert_cidr(_: &Look, arguments: Arguments) -> CallResult {
-    let net = network(&Cidr::bind("network.convert_cidr", arguments)?.cidr)?;
-    let text = |ip: IpAddr| ip.to_string();
-    let answer = [("network", net.network()), ("netmask", net.netmask()), ("broadcast", net.broadcast())];
-    Ok(answer.map(|(name, ip)| (name, text(ip))).into_iter().collect::<Map>().into())
-}
-
-fn calc_net(_: &Look, arguments: Arguments) -> CallResult {
-    let args = CalcNet::bind("network.calc_net", arguments)?;
-    let text = args.netmask.map_or(args.ip_addr.clone(), |mask| format!("{}/{mask}", args.ip_addr));
-    Ok(network(&text)?.to_string().into())
-}
-
-fn ip_in_subnet(_: &Look, arguments: Arguments) -> CallResult {
-    let args = InSubnet::bind("network.ip_in_subnet", arguments)?;
-    Ok(network(&args.cidr)?.contains(&address(&args.ip_addr)?).into())
-}
-
-fn asked<T>(answer: std::io::Result<T>) -> Result<T, CallError> {
+pub(super) fn asked<T>(answer: std::io::Result<T>) -> Result<T, CallError> {
     answer.map_err(|error| CallError::Failed(format!("the kernel did not tell its addresses: {error}")))
 }
 
-fn kernel() -> Result<(Vec<Link>, Vec<Address>), CallError> {
+pub(super) fn kernel() -> Result<(Vec<Link>, Vec<Address>), CallError> {
     Ok((asked(netlink::links())?, asked(netlink::addresses())?))
 }
 
@@ -389,7 +260,7 @@ fn described(link: &Link, known: &[Address]) -> Map {
     about
 }
 
-fn no_link(name: &str) -> CallError {
+pub(super) fn no_link(name: &str) -> CallError {
     CallError::Failed(format!("Interface {name} not in available interfaces"))
 }
 
@@ -424,21 +295,35 @@ fn subnets(args: Subnets, six: bool) -> CallResult {
     Ok(nets.into_iter().map(|net| net.to_string()).collect::<Value>().into())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn networks_are_read_with_bits_and_masks() {
-        assert_eq!(network("172.17.0.5/255.255.255.240").unwrap().to_string(), "172.17.0.0/28");
-        assert_eq!(network("10.1.2.3").unwrap().to_string(), "10.1.2.3/32");
-        assert!(network("10.0.0.0/33").is_err());
-        assert!(network("10.0.0.0/255.0.255.0").is_err());
+fn networks(args: &Networks, six: bool) -> CallResult {
+    let (links, known) = kernel()?;
+    let meant = |index: u32| {
+        args.interface.is_empty()
+            || links
+                .iter()
+                .any(|link| link.index == index && args.interface.iter().any(|name| glob::matches(name, &link.name)))
+    };
+    let own = known.iter().filter(|own| own.address.is_ipv6() == six && meant(own.index));
+    let shown = own.filter(|own| args.include_loopback || !own.address.is_loopback());
+    let mut nets: Vec<IpNet> = shown.filter_map(|own| IpNet::new(own.address, own.prefix).ok()).collect();
+    nets.iter_mut().for_each(|net| *net = net.trunc());
+    nets.sort();
+    nets.dedup();
+    if !args.verbose {
+        return Ok(nets.into_iter().map(|net| net.to_string()).collect::<Value>().into());
     }
+    Ok(nets.iter().map(|net| (net.to_string(), figures(net))).collect::<Map>().into())
+}
 
-    #[test]
-    fn private_addresses_are_those_of_the_registries() {
-        assert!(["10.0.0.1", "fd00::1", "203.0.113.9"].iter().all(|ip| is_private(ip.parse().unwrap())));
-        assert!(["8.8.8.8", "100.64.0.1", "2a00::1"].iter().all(|ip| !is_private(ip.parse().unwrap())));
-    }
+fn figures(net: &IpNet) -> Map {
+    let host_bits = u32::from(net.max_prefix_len() - net.prefix_len());
+    let size = 1u128
+        .checked_shl(host_bits)
+        .map(|size| i64::try_from(size).map_or_else(|_| size.to_string().into(), Value::from));
+    Map::from_iter([
+        ("address", Value::from(net.network().to_string())),
+        ("netmask", net.netmask().to_string().into()),
+        ("num_addresses", size.unwrap_or_default()),
+        ("prefixlen", i64::from(net.prefix_len()).into()),
+    ])
 }
