@@ -26,17 +26,27 @@ pub enum Provider {
 }
 
 /// One implementation.
-type Built = (Provider, &'static str, fn() -> bool);
+type Built = (Provider, &'static str, fn(&Look) -> bool);
 
 /// The implementations there are, best first: module, name, and whether this system has what it needs.
 const BUILT: &[Built] = &[
-    (Provider::Pkg, "aptpkg", || which("apt-get", None).is_some()),
-    (Provider::Service, "systemd_service", Systemd::runs_here),
-    (Provider::Service, "debian_service", || Path::new("/etc/init.d").is_dir() && which("update-rc.d", None).is_some()),
-    (Provider::User, "useradd", || which("useradd", None).is_some()),
-    (Provider::Group, "groupadd", || which("groupadd", None).is_some()),
-    (Provider::Shadow, "linux_shadow", || Path::new("/etc/shadow").exists()),
+    // A system of this kind has dnf even where apt is installed as well.
+    (Provider::Pkg, "yumpkg", |look| is_of(look, "RedHat")),
+    (Provider::Pkg, "aptpkg", |_| which("apt-get", None).is_some()),
+    (Provider::Pkg, "yumpkg", |_| which("dnf", None).is_some()),
+    (Provider::Service, "systemd_service", |_| Systemd::runs_here()),
+    (Provider::Service, "debian_service", |_| {
+        Path::new("/etc/init.d").is_dir() && which("update-rc.d", None).is_some()
+    }),
+    (Provider::User, "useradd", |_| which("useradd", None).is_some()),
+    (Provider::Group, "groupadd", |_| which("groupadd", None).is_some()),
+    (Provider::Shadow, "linux_shadow", |_| Path::new("/etc/shadow").exists()),
 ];
+
+/// True on a system of this family.
+fn is_of(look: &Look, family: &str) -> bool {
+    look.grains().get("os_family").and_then(Value::as_str) == Some(family)
+}
 
 impl Provider {
     /// All of them.
@@ -62,16 +72,18 @@ pub fn provider(look: &Look, of: Provider, function: &str) -> Result<&'static st
     let chosen = opts.get("providers").and_then(|all| all.get(module)).and_then(Value::as_str);
     if let Some(name) = chosen {
         return built.clone().map(|(_, built, _)| *built).find(|built| *built == name).ok_or_else(|| {
-            let known: Vec<&str> = built.map(|(_, name, _)| *name).collect();
+            let known: std::collections::BTreeSet<&str> = built.map(|(_, name, _)| *name).collect();
+            let known: Vec<&str> = known.into_iter().collect();
             CallError::Unsupported(format!(
                 "the provider '{name}' that the option 'providers' sets for {module} (built: {})",
                 known.join(", ")
             ))
         });
     }
-    let found = built.clone().find(|(_, _, fits)| fits()).map(|(_, name, _)| *name);
+    let found = built.clone().find(|(_, _, fits)| fits(look)).map(|(_, name, _)| *name);
     found.ok_or_else(|| {
-        let known: Vec<&str> = built.map(|(_, name, _)| *name).collect();
+        let known: std::collections::BTreeSet<&str> = built.map(|(_, name, _)| *name).collect();
+        let known: Vec<&str> = known.into_iter().collect();
         CallError::Failed(format!(
             "'{function}' is not available on this system: it has nothing for {}",
             known.join(", ")

@@ -4,6 +4,7 @@
 
 mod archives;
 mod dig;
+mod dnf;
 mod figures;
 mod interop;
 mod jobs;

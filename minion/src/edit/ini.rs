@@ -151,6 +151,27 @@ impl Ini {
         }
     }
 
+    /// The comments of a section, without their signs.
+    pub fn remarks(&self, section: &str) -> Vec<String> {
+        let lines = self.section(Some(section)).map(|section| section.lines.as_slice()).unwrap_or_default();
+        let remark = |line: &Line| match line {
+            Line::Other(text) => text.trim().strip_prefix('#').map(|text| text.trim().to_owned()),
+            Line::Pair(..) => None,
+        };
+        lines.iter().filter_map(remark).collect()
+    }
+
+    /// Sets the comments of a section: those that are there go, the others stand at its beginning.
+    pub fn set_remarks(&mut self, section: &str, remarks: &[String]) {
+        if self.remarks(section) == remarks {
+            return;
+        }
+        let place = self.add(Some(section));
+        let lines = &mut self.sections[place].lines;
+        lines.retain(|line| !matches!(line, Line::Other(text) if text.trim().starts_with('#')));
+        lines.splice(0..0, remarks.iter().map(|remark| Line::Other(format!("# {remark}"))));
+    }
+
     /// Removes a section; its keys and values.
     pub fn remove(&mut self, name: &str) -> Option<Vec<(String, String)>> {
         let at = self.sections.iter().position(|section| section.name.as_deref() == Some(name))?;

@@ -122,6 +122,17 @@ pub enum Plan<T> {
     },
 }
 
+impl<T> Plan<T> {
+    /// The same plan with another form of what is to be done.
+    pub fn map<U>(self, other: impl FnOnce(T) -> U) -> Plan<U> {
+        match self {
+            Self::Nothing(report) => Plan::Nothing(report),
+            Self::Same { would, did } => Plan::Same { would, did },
+            Self::Change { todo, would, did } => Plan::Change { todo: other(todo), would, did },
+        }
+    }
+}
+
 /// What applying a plan gave.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Applied {

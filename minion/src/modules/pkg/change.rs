@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, Facts};
 use fleet_common::value::{Map, Value};
 
-use super::provider::apt;
+use super::from::from_arguments;
+use super::provider::packages;
 use super::wanted::{Wanted, fulfils, is_range, sources, wanted};
 use crate::cx::{Act, Look};
-use crate::system::apt::version::compare;
-use crate::system::apt::{Apt, AptError, InstallOptions, Step};
+use crate::system::packages::{InstallOptions, PackageError, Packages, Step};
 
 args! {
     /// Arguments of `pkg.install`.
@@ -21,7 +21,7 @@ args! {
         name: Option<String> = None,
         /// Fetch the package indexes before.
         refresh: bool = false,
-        /// Release to prefer (`bookworm-backports`).
+        /// Release to prefer (`bookworm-backports`); with dnf the only repository.
         fromrepo: Option<String> = None,
         /// Install packages that cannot be authenticated.
         skip_verify: bool = false,
@@ -41,7 +41,7 @@ args! {
         version: Option<String> = None,
         /// Only packages that are installed already.
         only_upgrade: bool = false,
-        /// Recommended packages too; default as apt is configured.
+        /// Recommended packages too; default as configured.
         install_recommends: Option<bool> = None,
         /// Do not fetch indexes that are younger than so many seconds.
         cache_valid_time: i64 = 0,
@@ -50,9 +50,17 @@ args! {
         /// Allow downgrades and unauthenticated packages.
         force_yes: bool = false,
         /// Change held packages as well.
-        update_holds: bool = true,
+        update_holds: Option<bool> = None,
         /// Drop an architecture that is the machine's own from names.
         normalize: bool = true,
+        /// Repositories to enable; dnf only.
+        enablerepo: Vec<String> = Vec::new(),
+        /// Repositories to disable; dnf only.
+        disablerepo: Vec<String> = Vec::new(),
+        /// Whose exclusions are not heeded (`all`, `main`, a repository); dnf only.
+        disableexcludes: Option<String> = None,
+        /// Options of dnf's configuration (`key=value`).
+        setopt: Vec<String> = Vec::new(),
     }
 }
 
@@ -89,6 +97,18 @@ args! {
         name: Option<String> = None,
         /// Several of them.
         pkgs: Value = Value::Null,
+        /// Install packages that cannot be authenticated; dnf only.
+        skip_verify: bool = false,
+        /// Release to prefer; with dnf the only repository.
+        fromrepo: Option<String> = None,
+        /// Repositories to enable; dnf only.
+        enablerepo: Vec<String> = Vec::new(),
+        /// Repositories to disable; dnf only.
+        disablerepo: Vec<String> = Vec::new(),
+        /// Whose exclusions are not heeded (`all`, `main`, a repository); dnf only.
+        disableexcludes: Option<String> = None,
+        /// Options of dnf's configuration (`key=value`).
+        setopt: Vec<String> = Vec::new(),
     }
 }
 
@@ -115,30 +135,42 @@ args! {
 /// What an installation is to do, with everything looked up: no look-up remains for the moment of change.
 #[derive(Debug, Clone, Default)]
 pub struct Order {
-    /// What apt is given: `name`, `name=version` or the path of a package file.
+    /// What the package manager is given: names, names with versions, or paths of package files.
     pub words: Vec<String>,
+    /// The names of the packages, where they are known.
+    pub names: Vec<String>,
     /// How.
     pub options: InstallOptions,
 }
 
-impl From<AptError> for CallError {
-    fn from(error: AptError) -> Self {
+impl From<PackageError> for CallError {
+    fn from(error: PackageError) -> Self {
         Self::Failed(error.to_string())
     }
 }
 
-/// The words for apt that bring these packages in, and the options they need.
-pub fn order(apt: &Apt<'_>, all: &[Wanted], mut options: InstallOptions) -> Result<Order, CallError> {
-    let installed = apt.installed()?;
+/// The words for the package manager that bring these packages in, and the options they need.
+pub fn order(manager: &dyn Packages, all: &[Wanted], mut options: InstallOptions) -> Result<Order, CallError> {
+    let installed = manager.installed()?;
     let mut words = Vec::new();
+    let names = all.iter().map(|package| package.name.clone()).collect();
     for package in all {
-        let Some(asked) = package.version.as_deref().filter(|asked| *asked != "latest") else {
-            words.push(package.name.clone());
-            continue;
+        let asked = match package.version.as_deref() {
+            None => {
+                words.push(package.name.clone());
+                continue;
+            }
+            Some("latest") => {
+                let newest = manager.candidates(std::slice::from_ref(&package.name), &options.from)?;
+                let word = newest.get(&package.name).map(|version| manager.word(&package.name, version));
+                words.push(word.unwrap_or_else(|| package.name.clone()));
+                continue;
+            }
+            Some(asked) => asked,
         };
         let version = if is_range(asked) {
-            let offered = apt.offered(&package.name)?;
-            match offered.iter().find(|version| fulfils(version, asked, false, false)) {
+            let offered = manager.offered(&package.name)?;
+            match offered.iter().find(|version| fulfils(manager.scheme(), version, asked, false, false)) {
                 Some(version) => version.clone(),
                 None => {
                     let known = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
@@ -152,13 +184,13 @@ pub fn order(apt: &Apt<'_>, all: &[Wanted], mut options: InstallOptions) -> Resu
             asked.trim_start_matches('=').to_owned()
         };
         let now = installed.get(&package.name);
-        options.downgrade |= now.is_some_and(|now| compare(&version, now) == std::cmp::Ordering::Less);
-        words.push(format!("{}={version}", package.name));
+        options.downgrade |= now.is_some_and(|now| manager.scheme().compare(&version, now).is_lt());
+        words.push(manager.word(&package.name, &version));
     }
-    Ok(Order { words, options })
+    Ok(Order { words, names, options })
 }
 
-/// The reference's frame around what apt complains of.
+/// The reference's frame around what the package manager complains of.
 pub fn problem(complaint: &str) -> CallError {
     let lines = complaint.replace('\n', "\n      ");
     CallError::Failed(format!(
@@ -166,26 +198,20 @@ pub fn problem(complaint: &str) -> CallError {
     ))
 }
 
-/// A refusal of apt in that frame; anything else as it is.
-pub fn framed(error: AptError) -> CallError {
+/// A refusal in that frame; anything else as it is.
+pub fn framed(error: PackageError) -> CallError {
     match error {
-        AptError::Refused(text) => problem(&text),
+        PackageError::Refused(text) => problem(&text),
         other => other.into(),
     }
 }
 
 /// Fetches the indexes unless they are younger than `valid` seconds.
-pub fn refresh(apt: &Apt<'_>, valid: i64) -> Result<BTreeMap<String, Option<bool>>, CallError> {
-    if is_fresh(&apt.places.lists, valid) {
+pub fn refresh(manager: &dyn Packages, valid: i64) -> Result<BTreeMap<String, Option<bool>>, CallError> {
+    if manager.is_fresh(valid) {
         return Ok(BTreeMap::new());
     }
-    Ok(apt.refresh()?)
-}
-
-fn is_fresh(lists: &Path, valid: i64) -> bool {
-    let age = std::fs::metadata(lists).and_then(|meta| meta.modified()).ok();
-    let age = age.and_then(|changed| SystemTime::now().duration_since(changed).ok());
-    u64::try_from(valid).is_ok_and(|valid| valid > 0 && age.is_some_and(|age| age < Duration::from_secs(valid)))
+    Ok(manager.refresh()?)
 }
 
 /// What differs between two lists of packages, old and new by name.
@@ -207,17 +233,16 @@ pub fn change(old: &str, new: &str) -> Map {
 }
 
 /// Does an order; returns what changed. A failure says what had changed by then.
-pub fn install(apt: &Apt<'_>, order: &Order) -> Result<Map, (CallError, Map)> {
-    let plain = |error: AptError| (CallError::from(error), Map::new());
-    let before = apt.installed().map_err(plain)?;
-    let done = apt.carry_out(&Step::Install(order.words.clone()), &order.options);
-    let after = apt.installed().map_err(plain)?;
+pub fn install(manager: &dyn Packages, order: &Order) -> Result<Map, (CallError, Map)> {
+    let plain = |error: PackageError| (CallError::from(error), Map::new());
+    let before = manager.installed().map_err(plain)?;
+    let done = manager.carry_out(&Step::Install(order.words.clone()), &order.options);
+    let after = manager.installed().map_err(plain)?;
     let mut changes = difference(&before, &after);
     if order.options.reinstall {
-        for word in &order.words {
-            let name = word.split('=').next().unwrap_or(word);
-            if let (Some(was), Some(is), None) = (before.get(name), after.get(name), changes.get(name)) {
-                changes.insert(name, change(was, is));
+        for name in &order.names {
+            if let (Some(was), Some(is), None) = (before.get(name), after.get(name), changes.get(name.as_str())) {
+                changes.insert(name.as_str(), change(was, is));
             }
         }
     }
@@ -251,78 +276,87 @@ pub(super) fn run_install(act: &Act, arguments: Arguments) -> CallResult {
     if args.debconf.is_some() {
         return Err(CallError::Unsupported("the argument 'debconf' of pkg.install".to_owned()));
     }
-    let apt = apt(act, "pkg.install")?;
+    let manager = packages(act, "pkg.install")?;
     if args.refresh {
-        refresh(&apt, args.cache_valid_time)?;
+        refresh(&*manager, args.cache_valid_time)?;
     }
     let files = sources(&args.sources)?;
-    let own = args.normalize.then_some(apt.places.architecture.as_str());
+    let own = if args.normalize { manager.own_endings() } else { Vec::new() };
     let all = if files.is_empty() {
-        wanted(args.name.as_deref(), args.version.as_deref(), &args.pkgs, own)?
+        wanted(args.name.as_deref(), args.version.as_deref(), &args.pkgs, &own)?
     } else {
         Vec::new()
     };
     let options = InstallOptions {
-        fromrepo: args.fromrepo,
+        from: from_arguments!(args)?,
         skip_verify: args.skip_verify || args.force_yes,
         only_upgrade: args.only_upgrade,
         recommends: args.install_recommends,
         reinstall: args.reinstall,
         downgrade: args.force_yes,
-        held: args.update_holds,
+        held: args.update_holds.unwrap_or(manager.changes_held()),
         new_configuration: args.force_conf_new,
     };
-    let installed = apt.installed()?;
+    let installed = manager.installed()?;
     let due = |package: &Wanted| {
         let now = installed.get(&package.name);
-        let right = |asked: &String| now.is_some_and(|now| fulfils(now, asked, args.ignore_epoch, false));
+        let right =
+            |asked: &String| now.is_some_and(|now| fulfils(manager.scheme(), now, asked, args.ignore_epoch, false));
         args.reinstall || args.downloadonly || !package.version.as_ref().map_or(now.is_some(), right)
     };
     let all: Vec<Wanted> = all.into_iter().filter(due).collect();
-    let mut order = order(&apt, &all, options)?;
+    let mut order = order(&*manager, &all, options)?;
     order.words.extend(local_files(act, &files, "base")?);
     if order.words.is_empty() {
         return Ok(Map::new().into());
     }
     if args.downloadonly {
-        let before = super::query::downloaded(&apt)?;
-        apt.carry_out(&Step::Download(order.words), &order.options).map_err(framed)?;
-        let after = super::query::downloaded(&apt)?;
+        let before = manager.downloaded()?;
+        manager.carry_out(&Step::Download(order.words), &order.options).map_err(framed)?;
+        let after = manager.downloaded()?;
         return Ok(after.into_iter().filter(|(name, _)| before.get_value(name).is_none()).collect::<Map>().into());
     }
-    install(&apt, &order).map(Into::into).map_err(|(error, _)| error)
+    install(&*manager, &order).map(Into::into).map_err(|(error, _)| error)
 }
 
 pub(super) fn run_remove(act: &Act, arguments: Arguments) -> CallResult {
     let args = Remove::bind("pkg.remove", arguments)?;
-    let apt = apt(act, "pkg.remove")?;
-    let names = names(&apt, &args)?;
-    let before = apt.installed()?;
+    let manager = packages(act, "pkg.remove")?;
+    let names = names(&*manager, &args)?;
+    take_away(&*manager, names)
+}
+
+/// Removes those of the packages that are there; what changed.
+fn take_away(manager: &dyn Packages, names: Vec<String>) -> CallResult {
+    let before = manager.installed()?;
     let there: Vec<String> = names.into_iter().filter(|name| before.contains_key(name)).collect();
     if there.is_empty() {
         return Ok(Map::new().into());
     }
-    apt.carry_out(&Step::Remove(there), &InstallOptions::default()).map_err(|error| removal_problem(&error))?;
-    Ok(difference(&before, &apt.installed()?).into())
+    manager.carry_out(&Step::Remove(there), &InstallOptions::default()).map_err(|error| removal_problem(&error))?;
+    Ok(difference(&before, &manager.installed()?).into())
 }
 
 pub(super) fn run_purge(act: &Act, arguments: Arguments) -> CallResult {
     let args = Remove::bind("pkg.purge", arguments)?;
-    let apt = apt(act, "pkg.purge")?;
-    let names = names(&apt, &args)?;
-    let known = apt.known()?;
+    let manager = packages(act, "pkg.purge")?;
+    let names = names(&*manager, &args)?;
+    if !manager.keeps_configuration() {
+        return take_away(&*manager, names);
+    }
+    let known = manager.known()?;
     let there: Vec<String> = names.into_iter().filter(|name| known.contains_key(name)).collect();
     if there.is_empty() {
         return Ok(purged(Map::new(), Map::new()).into());
     }
-    let before = (apt.installed()?, known);
-    apt.carry_out(&Step::Purge(there), &InstallOptions::default()).map_err(|error| removal_problem(&error))?;
-    let installed = difference(&before.0, &apt.installed()?);
-    Ok(purged(difference(&before.1, &apt.known()?), installed).into())
+    let before = (manager.installed()?, known);
+    manager.carry_out(&Step::Purge(there), &InstallOptions::default()).map_err(|error| removal_problem(&error))?;
+    let installed = difference(&before.0, &manager.installed()?);
+    Ok(purged(difference(&before.1, &manager.known()?), installed).into())
 }
 
-/// What a removal that apt refuses is called.
-pub fn removal_problem(error: &AptError) -> CallError {
+/// What a removal that is refused is called.
+pub fn removal_problem(error: &PackageError) -> CallError {
     let lines = error.to_string().replace('\n', "\n      ");
     CallError::Failed(format!(
         "Problem encountered removing package(s). Additional info follows:\n\nerrors:\n    - {lines}"
@@ -335,73 +369,77 @@ pub fn purged(mut gone: Map, installed: Map) -> Map {
     Map::from_iter([("removed", gone), ("installed", installed)])
 }
 
-fn names(apt: &Apt<'_>, args: &Remove) -> Result<Vec<String>, CallError> {
-    let own = Some(apt.places.architecture.as_str());
-    let all = wanted(args.name.as_deref(), None, &args.pkgs, own)?;
+fn names(manager: &dyn Packages, args: &Remove) -> Result<Vec<String>, CallError> {
+    let all = wanted(args.name.as_deref(), None, &args.pkgs, &manager.own_endings())?;
     Ok(all.into_iter().map(|wanted| wanted.name).collect())
 }
 
 pub(super) fn run_upgrade(act: &Act, arguments: Arguments) -> CallResult {
     let args = Upgrade::bind("pkg.upgrade", arguments)?;
-    let apt = apt(act, "pkg.upgrade")?;
+    let manager = packages(act, "pkg.upgrade")?;
     if args.refresh {
-        refresh(&apt, args.cache_valid_time)?;
+        refresh(&*manager, args.cache_valid_time)?;
     }
     let options = InstallOptions {
-        skip_verify: args.force_yes,
+        from: from_arguments!(args)?,
+        skip_verify: args.force_yes || args.skip_verify,
         downgrade: args.force_yes || args.allow_downgrades,
         new_configuration: args.force_conf_new,
         ..InstallOptions::default()
     };
-    let only = wanted(args.name.as_deref(), None, &args.pkgs, Some(&apt.places.architecture))?;
+    let only = wanted(args.name.as_deref(), None, &args.pkgs, &manager.own_endings())?;
     let names = only.into_iter().map(|wanted| wanted.name).collect();
-    upgrade(&apt, args.dist_upgrade, names, options).map(Into::into)
+    upgrade(&*manager, args.dist_upgrade, names, options).map(Into::into)
 }
 
 /// Brings all packages (or those named) up to date.
-pub fn upgrade(apt: &Apt<'_>, dist: bool, only: Vec<String>, options: InstallOptions) -> Result<Map, CallError> {
+pub fn upgrade(
+    manager: &dyn Packages,
+    dist: bool,
+    only: Vec<String>,
+    options: InstallOptions,
+) -> Result<Map, CallError> {
     let step = match (only.is_empty(), dist) {
         (false, _) => Step::Install(only),
         (true, true) => Step::DistUpgrade,
         (true, false) => Step::Upgrade,
     };
     let options = InstallOptions { only_upgrade: matches!(step, Step::Install(_)), ..options };
-    let before = apt.installed()?;
-    apt.carry_out(&step, &options).map_err(|error| {
+    let before = manager.installed()?;
+    manager.carry_out(&step, &options).map_err(|error| {
         let lines = error.to_string().replace('\n', "\n      ");
         CallError::Failed(format!(
             "Problem encountered upgrading packages. Additional info follows:\n\nresult:\n    {lines}"
         ))
     })?;
-    Ok(difference(&before, &apt.installed()?))
+    Ok(difference(&before, &manager.installed()?))
 }
 
 pub(super) fn run_refresh(act: &Act, arguments: Arguments) -> CallResult {
     let args = Refresh::bind("pkg.refresh_db", arguments)?;
-    let apt = apt(act, "pkg.refresh_db")?;
-    let sources = refresh(&apt, args.cache_valid_time)?;
+    let manager = packages(act, "pkg.refresh_db")?;
+    let sources = refresh(&*manager, args.cache_valid_time)?;
     let failed: Vec<&str> = sources.iter().filter(|(_, ok)| ok.is_none()).map(|(name, _)| name.as_str()).collect();
     if args.failhard && !failed.is_empty() {
         return Err(CallError::Failed(format!("Error getting repos: {}", failed.join(", "))));
     }
-    let answer = |ok: Option<bool>| ok.map_or(Value::Null, Value::Bool);
-    Ok(sources.into_iter().map(|(name, ok)| (name, answer(ok))).collect::<Map>().into())
+    Ok(manager.refreshed(sources).into())
 }
 
 pub(super) fn run_autoremove(act: &Act, arguments: Arguments) -> CallResult {
     let args = Autoremove::bind("pkg.autoremove", arguments)?;
-    let apt = apt(act, "pkg.autoremove")?;
+    let manager = packages(act, "pkg.autoremove")?;
     let step = Step::Autoremove { purge: args.purge };
     if args.list_only {
-        let would = apt.simulate(&step, &InstallOptions::default())?;
+        let would = manager.simulate(&step, &InstallOptions::default())?;
         return Ok(would.into_keys().collect::<Value>().into());
     }
-    let before = apt.installed()?;
-    apt.carry_out(&step, &InstallOptions::default())?;
-    Ok(difference(&before, &apt.installed()?).into())
+    let before = manager.installed()?;
+    manager.carry_out(&step, &InstallOptions::default())?;
+    Ok(difference(&before, &manager.installed()?).into())
 }
 
-/// How long the minion's configuration lets us wait for another apt.
+/// How long the minion's configuration lets us wait for another manager.
 pub(super) fn lock_timeout(look: &Look) -> Option<Duration> {
     let seconds = look.opts().get("apt_lock_timeout").and_then(Value::as_int)?;
     u64::try_from(seconds).ok().map(Duration::from_secs)

@@ -1,21 +1,26 @@
-//! `pkg.*`: packages, through apt and dpkg.
+//! `pkg.*`: packages, through apt and dpkg or dnf and rpm.
 
 mod change;
+mod from;
 mod info;
 mod provider;
 mod query;
 mod repos;
 mod selections;
 mod wanted;
+mod yum_repos;
 
 pub use change::{
     Order, change, difference, framed, install, local_files, order, purged, refresh, removal_problem, upgrade,
 };
-pub use provider::apt;
-pub use query::{downloaded, latest};
+pub use from::Origin;
+pub(crate) use from::from_arguments;
+pub use provider::{apt, dnf, is_dnf, packages};
+pub use query::latest;
 pub use repos::{Configured, Managed, Repository, configure, find, key, remove};
 pub use selections::{Selections, held, plan_hold};
 pub use wanted::{Wanted, fulfils, sources, wanted};
+pub use yum_repos::{YumConfigured, yum_configure, yum_find};
 
 use fleet_common::call::Function;
 
@@ -83,6 +88,20 @@ pub const MODULE: Module = Module {
             |act, arguments| selections::run(act, "pkg.unhold", arguments, false),
         ),
         Function::reads(
+            "list_holds",
+            "The packages that are held, with the versions they are held at; with dnf only.",
+            "pkg.list_holds 'nginx*' full=false",
+            selections::Holds::ROWS,
+            selections::list_holds,
+        ),
+        Function::reads(
+            "verify",
+            "Files that are not as their packages installed them; with dnf only.",
+            "pkg.verify nginx ignore_types='[config]'",
+            info::Verify::ROWS,
+            info::verify,
+        ),
+        Function::reads(
             "get_selections",
             "What is wanted of packages: names by install, hold, deinstall, purge.",
             "pkg.get_selections 'nginx*' state=hold",
@@ -140,7 +159,7 @@ pub const MODULE: Module = Module {
         ),
         Function::reads(
             "version_cmp",
-            "-1, 0 or 1: how two versions stand to each other in dpkg's order.",
+            "-1, 0 or 1: how two versions stand to each other in the order of this system's packages.",
             "pkg.version_cmp 1.0-1 1.0-2",
             query::Compare::ROWS,
             query::version_cmp,

@@ -1,18 +1,18 @@
 //! Functions of `pkg` that tell versions.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 
 use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult};
 use fleet_common::value::{Map, Value};
 
 use super::change::refresh;
-use super::provider::apt;
+use super::from::from_arguments;
+use super::provider::{is_dnf, packages};
+use super::wanted::plain;
 use crate::cx::{Act, Look};
-use crate::system::apt::version::{compare, without_epoch};
-use crate::system::apt::{Apt, InstallOptions, Package, Step, Want};
+use crate::system::apt::Want;
+use crate::system::packages::{InstallOptions, Packages, Repositories, Scheme, Step, Versions, without_epoch};
 
 args! {
     /// No arguments.
@@ -60,8 +60,16 @@ args! {
         refresh: bool = true,
         /// The candidate of packages that have it, too.
         show_installed: bool = false,
-        /// Release to prefer.
+        /// Release to prefer; with dnf the only repository.
         fromrepo: Option<String> = None,
+        /// Repositories to enable; dnf only.
+        enablerepo: Vec<String> = Vec::new(),
+        /// Repositories to disable; dnf only.
+        disablerepo: Vec<String> = Vec::new(),
+        /// Whose exclusions are not heeded (`all`, `main`, a repository); dnf only.
+        disableexcludes: Option<String> = None,
+        /// Options of dnf's configuration (`key=value`).
+        setopt: Vec<String> = Vec::new(),
         /// Do not fetch indexes that are younger than so many seconds.
         cache_valid_time: i64 = 0,
     }
@@ -74,6 +82,16 @@ args! {
         refresh: bool = true,
         /// As an upgrade that may remove and add packages.
         dist_upgrade: bool = true,
+        /// Release to prefer; with dnf the only repository.
+        fromrepo: Option<String> = None,
+        /// Repositories to enable; dnf only.
+        enablerepo: Vec<String> = Vec::new(),
+        /// Repositories to disable; dnf only.
+        disablerepo: Vec<String> = Vec::new(),
+        /// Whose exclusions are not heeded (`all`, `main`, a repository); dnf only.
+        disableexcludes: Option<String> = None,
+        /// Options of dnf's configuration (`key=value`).
+        setopt: Vec<String> = Vec::new(),
         /// Do not fetch indexes that are younger than so many seconds.
         cache_valid_time: i64 = 0,
     }
@@ -96,19 +114,24 @@ pub(super) fn list_pkgs(look: &Look, arguments: Arguments) -> CallResult {
     if !args.attr.is_empty() {
         return Err(CallError::Unsupported("the argument 'attr' of pkg.list_pkgs".to_owned()));
     }
-    let apt = apt(look, "pkg.list_pkgs")?;
-    let listed = |package: &Package| match (args.purge_desired, args.removed) {
-        (true, _) => package.want == Want::Purge && package.is_known(),
-        (_, true) => !package.is_installed() && package.is_known(),
-        _ => package.is_installed(),
+    let manager = packages(look, "pkg.list_pkgs")?;
+    let all: Versions = match (args.purge_desired, args.removed) {
+        (false, false) => manager.installed()?,
+        // A removed package leaves nothing behind with rpm.
+        _ if is_dnf(look, "pkg.list_pkgs")? => Versions::new(),
+        (purge, _) => {
+            let wants = manager.wants()?;
+            let (known, installed) = (manager.known()?, manager.installed()?);
+            let wanted = |name: &str| wants.get(name).is_some_and(|word| word == Want::Purge.word());
+            known
+                .into_iter()
+                .filter(|(name, _)| if purge { wanted(name) } else { !installed.contains_key(name) })
+                .collect()
+        }
     };
-    let all: BTreeMap<String, String> = apt
-        .packages()?
-        .into_iter()
-        .filter(listed)
-        .map(|package| (package.listed_name(&apt.places.architecture), package.version))
-        .collect();
-    let shown = |version: String| if args.versions_as_list { Value::from(vec![version]) } else { version.into() };
+    let shown = |version: String| {
+        if args.versions_as_list { version.split(',').map(Value::from).collect::<Value>() } else { version.into() }
+    };
     Ok(all.into_iter().map(|(name, version)| (name, shown(version))).collect::<Map>().into())
 }
 
@@ -123,50 +146,58 @@ fn one_or_all(names: &[String], mut value: impl FnMut(&str) -> Value) -> CallRes
 
 pub(super) fn version(look: &Look, arguments: Arguments) -> CallResult {
     let names = Names::bind("pkg.version", arguments)?.names;
-    let installed = apt(look, "pkg.version")?.installed()?;
+    let installed = packages(look, "pkg.version")?.installed()?;
     one_or_all(&names, |name| installed.get(name).cloned().unwrap_or_default().into())
 }
 
 pub(super) fn latest_version(act: &Act, function: &str, arguments: Arguments) -> CallResult {
     let args = Latest::bind(function, arguments)?;
-    let apt = apt(act, function)?;
+    let manager = packages(act, function)?;
     if args.refresh {
-        refresh(&apt, args.cache_valid_time)?;
+        refresh(&*manager, args.cache_valid_time)?;
     }
-    let latest = latest(&apt, &args.names, args.fromrepo.as_deref(), args.show_installed)?;
+    let latest = latest(&*manager, &args.names, &from_arguments!(args)?, args.show_installed)?;
     one_or_all(&args.names, |name| latest.get(name).cloned().unwrap_or_default().into())
+}
+
+/// The newest of versions beside each other.
+fn newest(versions: &str) -> Option<&str> {
+    versions.rsplit(',').next()
 }
 
 /// The version to which each package can be brought; those that are there or unknown are left out.
 pub fn latest(
-    apt: &Apt<'_>,
+    manager: &dyn Packages,
     names: &[String],
-    fromrepo: Option<&str>,
+    from: &Repositories,
     all: bool,
 ) -> Result<BTreeMap<String, String>, CallError> {
-    let installed = apt.installed()?;
-    let mut candidates = apt.candidates(names, fromrepo)?;
+    let installed = manager.installed()?;
+    let mut candidates = manager.candidates(names, from)?;
     candidates.retain(|name, candidate| {
-        all || installed.get(name).is_none_or(|now| compare(now, candidate) == Ordering::Less)
+        all || installed
+            .get(name)
+            .is_none_or(|now| newest(now).is_none_or(|now| manager.scheme().compare(now, candidate).is_lt()))
     });
     Ok(candidates)
 }
 
 pub(super) fn upgrade_available(look: &Look, arguments: Arguments) -> CallResult {
     let name = One::bind("pkg.upgrade_available", arguments)?.name;
-    let apt = apt(look, "pkg.upgrade_available")?;
-    let latest = latest(&apt, std::slice::from_ref(&name), None, false)?;
+    let manager = packages(look, "pkg.upgrade_available")?;
+    let latest = latest(&*manager, std::slice::from_ref(&name), &Repositories::default(), false)?;
     Ok(latest.contains_key(&name).into())
 }
 
 pub(super) fn list_upgrades(act: &Act, arguments: Arguments) -> CallResult {
     let args = Upgrades::bind("pkg.list_upgrades", arguments)?;
-    let apt = apt(act, "pkg.list_upgrades")?;
+    let manager = packages(act, "pkg.list_upgrades")?;
     if args.refresh {
-        refresh(&apt, args.cache_valid_time)?;
+        refresh(&*manager, args.cache_valid_time)?;
     }
     let step = if args.dist_upgrade { Step::DistUpgrade } else { Step::Upgrade };
-    let would = apt.simulate(&step, &InstallOptions::default())?;
+    let options = InstallOptions { from: from_arguments!(args)?, ..InstallOptions::default() };
+    let would = manager.simulate(&step, &options)?;
     Ok(would
         .into_iter()
         .filter(|(_, (_, new))| !new.is_empty())
@@ -175,12 +206,13 @@ pub(super) fn list_upgrades(act: &Act, arguments: Arguments) -> CallResult {
         .into())
 }
 
-pub(super) fn version_cmp(_: &Look, arguments: Arguments) -> CallResult {
+pub(super) fn version_cmp(look: &Look, arguments: Arguments) -> CallResult {
     let args = Compare::bind("pkg.version_cmp", arguments)?;
+    let scheme = if is_dnf(look, "pkg.version_cmp").is_ok_and(|dnf| dnf) { Scheme::Rpm } else { Scheme::Debian };
     let order = if args.ignore_epoch {
-        compare(without_epoch(&args.pkg1), without_epoch(&args.pkg2))
+        scheme.compare(without_epoch(&args.pkg1), without_epoch(&args.pkg2))
     } else {
-        compare(&args.pkg1, &args.pkg2)
+        scheme.compare(&args.pkg1, &args.pkg2)
     };
     Ok(Value::from(order as i64).into())
 }
@@ -190,10 +222,10 @@ pub(super) fn list_repo_pkgs(look: &Look, arguments: Arguments) -> CallResult {
     if names.is_empty() {
         return Err(CallError::Unsupported("pkg.list_repo_pkgs without names of packages".to_owned()));
     }
-    let apt = apt(look, "pkg.list_repo_pkgs")?;
+    let manager = packages(look, "pkg.list_repo_pkgs")?;
     let mut found = Map::new();
     for name in &names {
-        let versions = apt.offered(name)?;
+        let versions = manager.offered(name)?;
         if !versions.is_empty() {
             found.insert(name.as_str(), versions);
         }
@@ -203,44 +235,18 @@ pub(super) fn list_repo_pkgs(look: &Look, arguments: Arguments) -> CallResult {
 
 pub(super) fn list_downloaded(look: &Look, arguments: Arguments) -> CallResult {
     Nothing::bind("pkg.list_downloaded", arguments)?;
-    Ok(downloaded(&apt(look, "pkg.list_downloaded")?)?.into())
-}
-
-/// Package files that were fetched and kept, by name and version.
-pub fn downloaded(apt: &Apt<'_>) -> Result<Map, CallError> {
-    let mut found = Map::new();
-    let Ok(entries) = std::fs::read_dir(&apt.places.archives) else { return Ok(found) };
-    for entry in entries.flatten() {
-        let file = entry.file_name().to_string_lossy().into_owned();
-        let Some(stem) = file.strip_suffix(".deb") else { continue };
-        let mut parts = stem.split('_');
-        let (Some(name), Some(version), Ok(meta)) = (parts.next(), parts.next(), entry.metadata()) else { continue };
-        let when = jiff::Timestamp::from_second(meta.ctime()).unwrap_or_default();
-        let facts = Map::from_iter([
-            ("path", Value::from(entry.path().to_string_lossy().into_owned())),
-            ("size", Value::Int(i64::try_from(meta.size()).unwrap_or(i64::MAX))),
-            ("creation_date_time_t", meta.ctime().into()),
-            ("creation_date_time", when.strftime("%Y-%m-%dT%H:%M:%S").to_string().into()),
-        ]);
-        // The colon of an epoch is written as %3a.
-        let versions = found.entry_or_insert_with(name, || Value::Map(Map::new()));
-        if let Some(versions) = versions.as_map_mut() {
-            versions.insert(version.replace("%3a", ":"), facts);
-        }
-    }
-    Ok(found)
+    Ok(packages(look, "pkg.list_downloaded")?.downloaded()?.into())
 }
 
 pub(super) fn normalize_name(look: &Look, arguments: Arguments) -> CallResult {
     let name = One::bind("pkg.normalize_name", arguments)?.name;
-    let own = apt(look, "pkg.normalize_name")?.places.architecture;
-    let short = name.strip_suffix(own.as_str()).and_then(|name| name.strip_suffix(':'));
-    Ok(short.unwrap_or(&name).into())
+    Ok(plain(&name, &packages(look, "pkg.normalize_name")?.own_endings()).into())
 }
 
-pub(super) fn parse_arch(_: &Look, arguments: Arguments) -> CallResult {
+pub(super) fn parse_arch(look: &Look, arguments: Arguments) -> CallResult {
     let name = One::bind("pkg.parse_arch", arguments)?.name;
-    let (name, architecture) =
-        name.split_once(':').map_or((name.as_str(), Value::Null), |(name, found)| (name, found.into()));
+    let divided =
+        if is_dnf(look, "pkg.parse_arch").is_ok_and(|dnf| dnf) { name.rsplit_once('.') } else { name.split_once(':') };
+    let (name, architecture) = divided.map_or((name.as_str(), Value::Null), |(name, found)| (name, found.into()));
     Ok(Map::from_iter([("name", Value::from(name)), ("arch", architecture)]).into())
 }

@@ -8,11 +8,13 @@ use fleet_common::call::{Arguments, CallError, CallResult};
 use fleet_common::value::{Map, Value};
 
 use super::change::refresh;
-use super::provider::apt;
+use super::provider::{apt, is_dnf};
 use super::query::Nothing;
+use super::yum_repos::{facts, yum_configure, yum_find};
 use crate::cx::{Act, Look};
 use crate::system::apt::sources::{Source, list, text, with_source, without_source, without_stanza};
 use crate::system::apt::{Apt, Places};
+use crate::system::dnf;
 use crate::system::fs::{FileFault, WriteOptions, read_bounded, write_atomic};
 
 /// The largest key that is read.
@@ -21,7 +23,7 @@ const KEY_LIMIT: u64 = 1 << 20;
 args! {
     /// A source.
     pub struct Get {
-        /// Its line.
+        /// Its line, or its id with dnf.
         repo: String,
         /// Taken for calls written for the reference.
         **kwargs: Map,
@@ -31,7 +33,7 @@ args! {
 args! {
     /// Arguments of `pkg.mod_repo` and `pkgrepo.managed`.
     pub struct Managed {
-        /// Its line: `deb [options] address suite components`.
+        /// Its line (`deb [options] address suite components`), or its id with dnf.
         name: String,
         /// The file it is to stand in; default the one it stands in, else `sources.list`.
         file: Option<String> = None,
@@ -71,14 +73,16 @@ args! {
         ppa: Option<String> = None,
         /// A name for people; apt has no place for it.
         humanname: Option<String> = None,
-        /// For other systems' packages; not used.
-        baseurl: Option<String> = None,
-        /// For other systems' packages; not used.
+        /// Addresses of the repository; dnf only.
+        baseurl: Option<Value> = None,
+        /// Where a list of its addresses is; dnf only.
         mirrorlist: Option<String> = None,
-        /// For other systems' packages; not used.
+        /// Whether signatures of packages are checked; dnf only.
         gpgcheck: Value = Value::Null,
-        /// For other systems' packages; not used.
+        /// Where the keys are that sign the packages; dnf only.
         gpgkey: Value = Value::Null,
+        /// Options of a repository of dnf by name, an empty value takes one away; `basedir` is where a new file goes.
+        **options: Map,
     }
 }
 
@@ -173,6 +177,10 @@ pub fn configure(places: &Places, args: &Managed, key: Option<Vec<u8>>) -> Resul
         return Err(CallError::Unsupported(
             "fetching a key from a key server ('keyid', 'keyserver'); give 'key_url'".to_owned(),
         ));
+    }
+    if let Some((odd, _)) = args.options.iter().next() {
+        let odd = odd.as_str().unwrap_or_default();
+        return Err(CallError::Invocation(format!("'{odd}' is no argument of a source of apt")));
     }
     let mut source = named(&args.name)?;
     let former = list(places).map_err(fault)?.into_iter().find(|other| other.is_same_place(&source));
@@ -297,6 +305,14 @@ pub fn remove(source: &Source) -> Result<bool, CallError> {
 pub(super) fn list_repos(look: &Look, arguments: Arguments) -> CallResult {
     Nothing::bind("pkg.list_repos", arguments)?;
     let mut found = Map::new();
+    if is_dnf(look, "pkg.list_repos")? {
+        for repository in dnf::repos::list(&yum(look, "pkg.list_repos")?).map_err(fault)? {
+            let mut all = facts(&repository);
+            all.insert("file", repository.file.to_string_lossy().into_owned());
+            found.insert(repository.id, all);
+        }
+        return Ok(found.into());
+    }
     for source in list(&apt(look, "pkg.list_repos")?.places).map_err(fault)? {
         let all = found.entry_or_insert_with(source.uri.as_str(), || Value::List(Vec::new()));
         if let Value::List(all) = all {
@@ -308,16 +324,36 @@ pub(super) fn list_repos(look: &Look, arguments: Arguments) -> CallResult {
 
 pub(super) fn get_repo(look: &Look, arguments: Arguments) -> CallResult {
     let args = Get::bind("pkg.get_repo", arguments)?;
+    if is_dnf(look, "pkg.get_repo")? {
+        let found = yum_find(&yum(look, "pkg.get_repo")?, &args.repo)?;
+        return Ok(found.map(|repository| facts(&repository)).unwrap_or_default().into());
+    }
     let apt = apt(look, "pkg.get_repo")?;
     Ok(find(&apt.places, &args.repo)?.map(|source| Repository(source).value()).unwrap_or_default().into())
 }
 
 pub(super) fn mod_repo(act: &Act, arguments: Arguments) -> CallResult {
     let mut arguments = arguments;
+    let is_dnf = is_dnf(act, "pkg.mod_repo")?;
+    if is_dnf
+        && (arguments.keyword.contains("repo") || !arguments.positional.is_empty())
+        && let Some(name) = arguments.keyword.remove("name")
+    {
+        arguments.keyword.insert("humanname", name);
+    }
     if let Some(repo) = arguments.keyword.remove("repo") {
         arguments.keyword.insert("name", repo);
     }
     let args = Managed::bind("pkg.mod_repo", arguments)?;
+    if is_dnf {
+        let configured = yum_configure(&yum(act, "pkg.mod_repo")?, &args, false)?;
+        if !configured.is_settled() {
+            dnf::repos::write(&configured.repository).map_err(fault)?;
+        }
+        let file = configured.repository.file.to_string_lossy().into_owned();
+        let told = Map::from_iter([(args.name, facts(&configured.repository))]);
+        return Ok(Map::from_iter([(file, told)]).into());
+    }
     let apt: Apt<'_> = apt(act, "pkg.mod_repo")?;
     let key = key(act, &args, "base")?;
     let configured = configure(&apt.places, &args, key)?;
@@ -330,16 +366,31 @@ pub(super) fn mod_repo(act: &Act, arguments: Arguments) -> CallResult {
 
 pub(super) fn del_repo(act: &Act, arguments: Arguments) -> CallResult {
     let args = Get::bind("pkg.del_repo", arguments)?;
+    if is_dnf(act, "pkg.del_repo")? {
+        let found = yum_find(&yum(act, "pkg.del_repo")?, &args.repo)?;
+        let repository =
+            found.ok_or_else(|| CallError::Failed(format!("Error: the {} repo does not exist", args.repo)))?;
+        let whole = dnf::repos::remove(&repository).map_err(fault)?;
+        return Ok(removed(&args.repo, &repository.file, whole).into());
+    }
     let apt = apt(act, "pkg.del_repo")?;
     let Some(source) = find(&apt.places, &args.repo)? else {
         return Err(CallError::Failed(format!("Repo {} doesn't exist in the sources.list(s)", args.repo)));
     };
     let whole = remove(&source)?;
-    let file = source.file.display();
-    Ok(if whole {
-        format!("File {file} containing repo '{}' has been removed.", args.repo)
+    Ok(removed(&args.repo, &source.file, whole).into())
+}
+
+fn removed(name: &str, file: &Path, whole: bool) -> String {
+    let file = file.display();
+    if whole {
+        format!("File {file} containing repo '{name}' has been removed.")
     } else {
-        format!("Repo '{}' has been removed from {file}", args.repo)
+        format!("Repo '{name}' has been removed from {file}")
     }
-    .into())
+}
+
+/// Where dnf has its repositories.
+fn yum(look: &Look, function: &str) -> Result<dnf::Places, CallError> {
+    Ok(super::provider::dnf(look, function)?.places)
 }

@@ -7,10 +7,11 @@ use fleet_common::call::{Arguments, CallError, CallResult, FromValue};
 use fleet_common::target::glob;
 use fleet_common::value::{Map, Value};
 
-use super::provider::apt;
+use super::provider::{apt, dnf, packages};
 use super::wanted::wanted;
 use crate::cx::{Act, Look};
 use crate::system::apt::{Apt, Package, Want};
+use crate::system::packages::Packages;
 
 args! {
     /// Arguments of `pkg.hold` and `pkg.unhold`.
@@ -49,34 +50,40 @@ args! {
 }
 
 /// The packages that are held.
-pub fn held(apt: &Apt<'_>) -> Result<Vec<String>, CallError> {
-    let held = apt.packages()?.into_iter().filter(|package| package.want == Want::Hold);
-    Ok(held.map(|package| package.listed_name(&apt.places.architecture)).collect())
+pub fn held(manager: &dyn Packages) -> Result<Vec<String>, CallError> {
+    Ok(manager.wants()?.into_iter().filter(|(_, word)| word == HELD).map(|(name, _)| name).collect())
 }
+
+/// What is wanted of a package that is held.
+const HELD: &str = "hold";
 
 /// Names with what is wanted of them.
 pub type Selections = Vec<(String, String)>;
 
-/// What holding packages (or letting them go) says of each, by name, and what dpkg is to be told.
+/// What holding packages (or letting them go) says of each, by name, and what the package manager is to
+/// be told.
 pub fn plan_hold(look: &Look, names: &[String], held: bool, dry: bool) -> Result<(Map, Selections), CallError> {
-    let known = all(&apt(look, "pkg.hold")?)?;
-    let word = if held { "hold" } else { "install" };
+    let manager = packages(look, "pkg.hold")?;
+    let (known, free) = (manager.wants()?, manager.free());
+    let word = if held { HELD } else { free.word };
     let (mut answers, mut todo) = (Map::new(), Vec::new());
     for name in names {
-        let now = known.get(name).map(|package| package.want.word());
-        let right = if held { now == Some("hold") } else { now != Some("hold") };
+        let now = known.get(name).map(String::as_str);
+        let right = (now == Some(HELD)) == held;
         let (comment, changes) = match (right, held) {
             (true, true) => (format!("Package {name} is already set to be held."), Map::new()),
-            (true, false) => (format!("Package {name} is already set not to be held."), Map::new()),
+            (true, false) => (format!("Package {name} {}.", free.already), Map::new()),
             (false, _) => {
                 todo.push((name.clone(), word.to_owned()));
-                let old = now.map_or(Value::Null, Value::from);
+                // Without selections of its own, a manager has one word for all that is not held.
+                let old = now.or_else(|| Some(free.word).filter(|word| word.is_empty()));
+                let old = old.map_or(Value::Null, Value::from);
                 let changes = Map::from_iter([("old", old), ("new", word.into())]);
                 let text = match (dry, held) {
                     (true, true) => format!("Package {name} is set to be held."),
-                    (true, false) => format!("Package {name} is set not to be held."),
+                    (true, false) => format!("Package {name} {}.", free.would),
                     (false, true) => format!("Package {name} is now being held."),
-                    (false, false) => format!("Package {name} is no longer being held."),
+                    (false, false) => format!("Package {name} {}.", free.did),
                 };
                 (text, changes)
             }
@@ -101,16 +108,34 @@ pub(super) fn run(act: &Act, function: &str, arguments: Arguments, held: bool) -
     let args = Named::bind(function, arguments)?;
     let mut names: Vec<String> = super::wanted::sources(&args.sources)?.into_keys().collect();
     if names.is_empty() {
-        names = wanted(args.name.as_deref(), None, &args.pkgs, None)?.into_iter().map(|wanted| wanted.name).collect();
+        names = wanted(args.name.as_deref(), None, &args.pkgs, &[])?.into_iter().map(|wanted| wanted.name).collect();
     }
     if names.is_empty() {
         return Err(CallError::Invocation("One of name, pkgs, or sources must be specified.".to_owned()));
     }
     let (answers, todo) = plan_hold(act, &names, held, false)?;
     if !todo.is_empty() {
-        apt(act, function)?.select(&todo)?;
+        packages(act, function)?.select(&todo)?;
     }
     Ok(answers.into())
+}
+
+args! {
+    /// Arguments of `pkg.list_holds`.
+    pub struct Holds {
+        /// A pattern of names.
+        pattern: String = "*".to_owned(),
+        /// With the versions that are held.
+        full: bool = true,
+    }
+}
+
+pub(super) fn list_holds(look: &Look, arguments: Arguments) -> CallResult {
+    let args = Holds::bind("pkg.list_holds", arguments)?;
+    let locks = dnf(look, "pkg.list_holds")?.locks()?;
+    let fits = locks.into_iter().filter(|(name, _)| glob::matches(&args.pattern, name));
+    let shown = fits.map(|(name, version)| if args.full { format!("{name}-{version}") } else { name });
+    Ok(shown.map(Value::from).collect::<Value>().into())
 }
 
 pub(super) fn get(look: &Look, arguments: Arguments) -> CallResult {

@@ -7,7 +7,7 @@ use fleet_common::call::{CallError, FromValue};
 use fleet_common::target::glob;
 use fleet_common::value::Value;
 
-use crate::system::apt::version::{compare, without_epoch};
+use crate::system::packages::{Scheme, without_epoch};
 
 /// A package and the versions of it that will do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub fn wanted(
     name: Option<&str>,
     version: Option<&str>,
     pkgs: &Value,
-    own: Option<&str>,
+    own: &[String],
 ) -> Result<Vec<Wanted>, CallError> {
     let mut all = Vec::new();
     match pkgs {
@@ -49,14 +49,15 @@ pub fn wanted(
         }
         one => entry(one, &mut all)?,
     }
-    if let Some(own) = own {
-        for wanted in &mut all {
-            if let Some(short) = wanted.name.strip_suffix(own).and_then(|name| name.strip_suffix(':')) {
-                wanted.name = short.to_owned();
-            }
-        }
+    for wanted in &mut all {
+        wanted.name = plain(&wanted.name, own).to_owned();
     }
     Ok(all)
+}
+
+/// A name without an ending that says no more than the name alone.
+pub fn plain<'n>(name: &'n str, own: &[String]) -> &'n str {
+    own.iter().find_map(|ending| name.strip_suffix(ending.as_str())).unwrap_or(name)
 }
 
 fn entry(item: &Value, all: &mut Vec<Wanted>) -> Result<(), CallError> {
@@ -99,7 +100,9 @@ pub fn sources(sources: &Value) -> Result<BTreeMap<String, String>, CallError> {
 }
 
 /// True when an installed version is one of those asked for. `updates` lets a newer one pass for an exact version.
-pub fn fulfils(installed: &str, asked: &str, ignore_epoch: bool, updates: bool) -> bool {
+pub fn fulfils(scheme: Scheme, installed: &str, asked: &str, ignore_epoch: bool, updates: bool) -> bool {
+    // Of several versions beside each other, the newest counts.
+    let installed = installed.rsplit(',').next().unwrap_or(installed);
     asked.split(',').map(str::trim).filter(|part| !part.is_empty()).all(|part| {
         let end = part.find(|sign: char| !"<>=!".contains(sign)).unwrap_or(part.len());
         let (sign, version) = part.split_at(end);
@@ -107,8 +110,8 @@ pub fn fulfils(installed: &str, asked: &str, ignore_epoch: bool, updates: bool) 
         let both = |strip: bool| {
             if strip { (without_epoch(installed), without_epoch(version)) } else { (installed, version) }
         };
-        let (have, want) = both(ignore_epoch);
-        let order = compare(have, want);
+        let (have, want) = both(ignore_epoch || scheme.disregards_epoch(version));
+        let order = scheme.compare(have, want);
         match sign {
             "" | "=" | "==" if glob::is_pattern(want) => glob::matches(want, have),
             "" | "=" | "==" => order == Ordering::Equal || (updates && order == Ordering::Greater),
@@ -144,9 +147,18 @@ mod tests {
             ("1.0~rc1", "<1.0", true),
             ("1.0", "=>1.0", false),
         ] {
-            assert_eq!(fulfils(have, asked, false, false), answer, "{have} {asked}");
+            assert_eq!(fulfils(Scheme::Debian, have, asked, false, false), answer, "{have} {asked}");
         }
-        assert!(fulfils("1:0.5", "0.5", true, false) && fulfils("2.0", "1.0", false, true));
+        let debian = Scheme::Debian;
+        assert!(fulfils(debian, "1:0.5", "0.5", true, false) && fulfils(debian, "2.0", "1.0", false, true));
+        for (have, asked, answer) in [
+            ("1:1.0-2.el9", "1.0", true),
+            ("1:1.0-2", "2:1.0", false),
+            ("1-1,2-1", ">=2", true),
+            ("1.0-2", "1.0-1", false),
+        ] {
+            assert_eq!(fulfils(Scheme::Rpm, have, asked, false, false), answer, "{have} {asked}");
+        }
     }
 
     #[test]
@@ -155,10 +167,10 @@ mod tests {
             Value::from("a"),
             Value::from(fleet_common::value::Map::from_iter([("b:amd64", Value::Float(1.0))])),
         ]);
-        let all = wanted(Some("x"), None, &list, Some("amd64")).unwrap();
+        let all = wanted(Some("x"), None, &list, &[":amd64".to_owned()]).unwrap();
         assert_eq!(all.iter().map(Wanted::shown).collect::<Vec<_>>(), ["a", "b=1.0"]);
-        assert_eq!(wanted(Some("a,b"), None, &Value::Null, None).unwrap().len(), 2);
-        assert!(wanted(None, None, &Value::from(vec!["-o"]), None).is_err());
+        assert_eq!(wanted(Some("a,b"), None, &Value::Null, &[]).unwrap().len(), 2);
+        assert!(wanted(None, None, &Value::from(vec!["-o"]), &[]).is_err());
         assert!(sources(&Value::from("x")).is_err());
     }
 }

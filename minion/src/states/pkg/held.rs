@@ -5,7 +5,7 @@ use fleet_common::call::CallError;
 use fleet_common::value::{Map, Value};
 
 use crate::cx::{Act, Look};
-use crate::modules::pkg::{Selections, apt, held, plan_hold, wanted};
+use crate::modules::pkg::{Selections, held, packages, plan_hold, wanted};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
 
 args! {
@@ -31,10 +31,10 @@ pub struct Unheld(pub Holding);
 
 impl Holding {
     fn plan(&self, look: &Look, hold: bool) -> Result<Plan<Selections>, Failure> {
-        let apt = apt(look, if hold { "pkg.held" } else { "pkg.unheld" })?;
-        let all = wanted(Some(&self.name), None, &self.pkgs, Some(&apt.places.architecture))?;
+        let manager = packages(look, if hold { "pkg.held" } else { "pkg.unheld" })?;
+        let all = wanted(Some(&self.name), None, &self.pkgs, &manager.own_endings())?;
         let names: Vec<String> =
-            if self.all && !hold { held(&apt)? } else { all.into_iter().map(|one| one.name).collect() };
+            if self.all && !hold { held(&*manager)? } else { all.into_iter().map(|one| one.name).collect() };
         let (answers, mut todo) = plan_hold(look, &names, hold, false)?;
         let mut changes: Map = Map::new();
         let word = if hold { "held" } else { "unheld" };
@@ -52,7 +52,7 @@ impl Holding {
         };
         take(answers, word, hold);
         if hold && self.replace {
-            let others: Vec<String> = held(&apt)?.into_iter().filter(|name| !names.contains(name)).collect();
+            let others: Vec<String> = held(&*manager)?.into_iter().filter(|name| !names.contains(name)).collect();
             let (answers, more) = plan_hold(look, &others, false, false)?;
             take(answers, "unheld", false);
             todo.extend(more);
@@ -65,7 +65,7 @@ impl Holding {
     }
 
     fn apply(act: &Act, todo: &Selections) -> Result<Applied, Failure> {
-        apt(act, "pkg.held")?.select(todo).map_err(CallError::from)?;
+        packages(act, "pkg.held")?.select(todo).map_err(CallError::from)?;
         Ok(Applied::AsPlanned)
     }
 }

@@ -7,10 +7,11 @@ use fleet_common::value::{Map, Value};
 use super::shared::{listed, predicted, refresh_once};
 use crate::cx::{Act, Look};
 use crate::modules::pkg::{
-    Order, Selections, Wanted, apt, framed, fulfils, install, local_files, order, plan_hold, sources, wanted,
+    Order, Selections, Wanted, framed, from_arguments, fulfils, install, is_dnf, local_files, order, packages,
+    plan_hold, sources, wanted,
 };
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::apt::{Apt, InstallOptions, Step};
+use crate::system::packages::{InstallOptions, Packages, Step};
 
 args! {
     /// Arguments of `pkg.installed`.
@@ -21,7 +22,7 @@ args! {
         version: Option<String> = None,
         /// Fetch the package indexes before; default when something is to be installed, once a run.
         refresh: Option<bool> = None,
-        /// Release to prefer (`bookworm-backports`).
+        /// Release to prefer (`bookworm-backports`); with dnf the only repository.
         fromrepo: Option<String> = None,
         /// Install packages that cannot be authenticated.
         skip_verify: bool = false,
@@ -33,7 +34,7 @@ args! {
         sources: Value = Value::Null,
         /// A newer version than the exact one asked for will do.
         allow_updates: bool = false,
-        /// Verification of installed files is not there with dpkg.
+        /// Not built; dpkg has no such verification.
         pkg_verify: Value = Value::Null,
         /// Not used: goes with pkg_verify.
         ignore_types: Value = Value::Null,
@@ -46,12 +47,12 @@ args! {
         /// Install again what is there.
         reinstall: bool = false,
         /// Change held packages as well.
-        update_holds: bool = true,
+        update_holds: Option<bool> = None,
         /// True holds the packages afterwards, false lets them go.
         hold: Option<bool> = None,
         /// Only packages that are installed already.
         only_upgrade: bool = false,
-        /// Recommended packages too; default as apt is configured.
+        /// Recommended packages too; default as configured.
         install_recommends: Option<bool> = None,
         /// Do not fetch indexes that are younger than so many seconds.
         cache_valid_time: i64 = 0,
@@ -61,10 +62,14 @@ args! {
         force_yes: bool = false,
         /// For other systems' packages; not used.
         resolve_capabilities: bool = false,
-        /// For other systems' packages; not used.
-        enablerepo: Value = Value::Null,
-        /// For other systems' packages; not used.
-        disablerepo: Value = Value::Null,
+        /// Repositories to enable; dnf only.
+        enablerepo: Vec<String> = Vec::new(),
+        /// Repositories to disable; dnf only.
+        disablerepo: Vec<String> = Vec::new(),
+        /// Whose exclusions are not heeded (`all`, `main`, a repository); dnf only.
+        disableexcludes: Option<String> = None,
+        /// Options of dnf's configuration (`key=value`).
+        setopt: Vec<String> = Vec::new(),
         /// For other systems' packages; not used.
         refresh_modules: bool = false,
         /// Taken for trees written for the reference, which does not use it: `pkg.latest` upgrades.
@@ -87,25 +92,25 @@ pub struct Todo {
 
 impl Installed {
     /// All packages asked for.
-    fn all(&self, apt: &Apt<'_>) -> Result<Vec<Wanted>, CallError> {
-        let own = self.normalize.then_some(apt.places.architecture.as_str());
+    fn all(&self, manager: &dyn Packages) -> Result<Vec<Wanted>, CallError> {
+        let own = if self.normalize { manager.own_endings() } else { Vec::new() };
         let files = sources(&self.sources)?;
         if files.is_empty() {
             let version = self.version.as_deref().filter(|version| !version.is_empty());
-            return wanted(Some(&self.name), version, &self.pkgs, own);
+            return wanted(Some(&self.name), version, &self.pkgs, &own);
         }
         Ok(files.into_keys().map(|name| Wanted { name, version: None }).collect())
     }
 
     /// Those that are not as asked.
-    fn due(&self, apt: &Apt<'_>, all: &[Wanted]) -> Result<Vec<Wanted>, CallError> {
-        let installed = apt.installed()?;
+    fn due(&self, manager: &dyn Packages, all: &[Wanted]) -> Result<Vec<Wanted>, CallError> {
+        let installed = manager.installed()?;
         let newest: Vec<String> =
             all.iter().filter(|one| one.version.as_deref() == Some("latest")).map(|one| one.name.clone()).collect();
         let newer = if newest.is_empty() {
             Default::default()
         } else {
-            crate::modules::pkg::latest(apt, &newest, self.fromrepo.as_deref(), false)?
+            crate::modules::pkg::latest(manager, &newest, &from_arguments!(self)?, false)?
         };
         let epoch = self.ignore_epoch.unwrap_or(false);
         let right = |one: &Wanted| {
@@ -113,23 +118,23 @@ impl Installed {
             match one.version.as_deref() {
                 None => true,
                 Some("latest") => !newer.contains_key(&one.name),
-                Some(asked) => fulfils(now, asked, epoch, self.allow_updates),
+                Some(asked) => fulfils(manager.scheme(), now, asked, epoch, self.allow_updates),
             }
         };
         Ok(all.iter().filter(|one| self.reinstall || !right(one)).cloned().collect())
     }
 
-    fn options(&self) -> InstallOptions {
-        InstallOptions {
-            fromrepo: self.fromrepo.clone(),
+    fn options(&self, manager: &dyn Packages) -> Result<InstallOptions, CallError> {
+        Ok(InstallOptions {
+            from: from_arguments!(self)?,
             skip_verify: self.skip_verify || self.force_yes,
             only_upgrade: self.only_upgrade,
             recommends: self.install_recommends,
             reinstall: self.reinstall,
             downgrade: self.force_yes,
-            held: self.update_holds,
+            held: self.update_holds.unwrap_or(manager.changes_held()),
             new_configuration: self.force_conf_new,
-        }
+        })
     }
 
     /// What holding the packages says and changes, once they are there.
@@ -178,23 +183,28 @@ impl State for Installed {
         if self.refresh == Some(false) {
             return Ok(());
         }
-        let apt = apt(act, "pkg.installed")?;
-        let all = self.all(&apt)?;
+        let manager = packages(act, "pkg.installed")?;
+        let all = self.all(&*manager)?;
         let newest = all.iter().any(|one| one.version.as_deref() == Some("latest"));
-        let needed = self.refresh == Some(true) || newest || !self.due(&apt, &all)?.is_empty();
+        let needed = self.refresh == Some(true) || newest || !self.due(&*manager, &all)?.is_empty();
         if needed { refresh_once(act, run, "pkg.installed", self.cache_valid_time) } else { Ok(()) }
     }
 
     fn plan(&self, look: &Look, run: &Run<'_>) -> Result<Plan<Todo>, Failure> {
         if self.pkg_verify.truthy() {
-            return Err(Failure::new("pkg.verify not implemented"));
+            let dnf = is_dnf(look, "pkg.installed")?;
+            return Err(Failure::new(if dnf {
+                "'pkg_verify' of pkg.installed is not built"
+            } else {
+                "pkg.verify not implemented"
+            }));
         }
-        let apt = apt(look, "pkg.installed")?;
-        let all = self.all(&apt)?;
+        let manager = packages(look, "pkg.installed")?;
+        let all = self.all(&*manager)?;
         if all.is_empty() {
             return Ok(Plan::Nothing(Report::new("No packages to install provided")));
         }
-        let due = self.due(&apt, &all)?;
+        let due = self.due(&*manager, &all)?;
         let settled = self.settled(&all);
         let (dry_texts, holds, _) = self.holding(look, &all, true)?;
         if due.is_empty() {
@@ -218,17 +228,17 @@ impl State for Installed {
         }
         let files = sources(&self.sources)?;
         let named = if files.is_empty() { due.as_slice() } else { &[] };
-        let order = order(&apt, named, self.options())?;
+        let order = order(&*manager, named, self.options(&*manager)?)?;
         let files: std::collections::BTreeMap<String, String> =
             files.into_iter().filter(|(name, _)| due.iter().any(|one| one.name == *name)).collect();
-        let (mut changes, note) = self.predict(&apt, &order, &due, &files)?;
+        let (mut changes, note) = self.predict(&*manager, &order, &due, &files)?;
         with_holds(&mut changes, holds);
         let mut names: Vec<String> = due.iter().map(|one| one.name.clone()).collect();
         names.sort();
         let what = if self.reinstall { "reinstalled" } else { "installed/updated" };
         let mut comment = format!("The following packages would be {what}: {}", names.join(", "));
         if let Some(note) = note {
-            comment.push_str(&format!("\nWith the package sources as they are now apt says: {note}"));
+            comment.push_str(&format!("\nWith the package sources as they are now it is said: {note}"));
         }
         let would = Report::new(comment).changes(changes.clone());
         let saltenv = run.saltenv.to_owned();
@@ -237,12 +247,12 @@ impl State for Installed {
     }
 
     fn apply(&self, act: &Act, todo: Todo) -> Result<Applied, Failure> {
-        let apt = apt(act, "pkg.installed")?;
+        let manager = packages(act, "pkg.installed")?;
         let mut report =
-            if todo.due.is_empty() { Report::new(todo.settled.clone()) } else { self.bring(act, &apt, &todo)? };
+            if todo.due.is_empty() { Report::new(todo.settled.clone()) } else { self.bring(act, &*manager, &todo)? };
         let (texts, holds, selections) = self.holding(act, &todo.all, false)?;
         if !selections.is_empty() {
-            apt.select(&selections).map_err(CallError::from)?;
+            manager.select(&selections).map_err(CallError::from)?;
         }
         if !texts.is_empty() {
             let end = if todo.due.is_empty() { "." } else { "" };
@@ -256,7 +266,7 @@ impl State for Installed {
 impl Installed {
     fn predict(
         &self,
-        apt: &Apt<'_>,
+        manager: &dyn Packages,
         order: &Order,
         due: &[Wanted],
         files: &std::collections::BTreeMap<String, String>,
@@ -275,9 +285,9 @@ impl Installed {
             words.extend(files.values().cloned());
             let step = Step::Install(words);
             let (mut changes, note) =
-                predicted(apt, &step, &order.options, guess).map_err(|error| Failure::from(framed(error)))?;
+                predicted(manager, &step, &order.options, guess).map_err(|error| Failure::from(framed(error)))?;
             if self.reinstall {
-                let installed = apt.installed().map_err(CallError::from)?;
+                let installed = manager.installed().map_err(CallError::from)?;
                 for one in due {
                     if let (Some(now), None) = (installed.get(&one.name), changes.get(&one.name)) {
                         changes.insert(one.name.as_str(), crate::modules::pkg::change(now, now));
@@ -291,19 +301,19 @@ impl Installed {
     }
 
     /// Installs what is due and says what came of it.
-    fn bring(&self, act: &Act, apt: &Apt<'_>, todo: &Todo) -> Result<Report, Failure> {
+    fn bring(&self, act: &Act, manager: &dyn Packages, todo: &Todo) -> Result<Report, Failure> {
         let mut order = todo.order.clone();
         let files = local_files(act, &todo.files, &todo.saltenv)
             .map_err(|error| Failure::new(format!("An error was encountered while installing package(s): {error}")))?;
         order.words.extend(files);
-        let changes = match install(apt, &order) {
+        let changes = match install(manager, &order) {
             Ok(changes) => changes,
             Err((error, changes)) => return Err(Failure(Report::new(error.to_string()).changes(changes))),
         };
-        let still = self.due(apt, &todo.due)?;
+        let still = self.due(manager, &todo.due)?;
         let is_due = |list: &[Wanted], name: &str| list.iter().any(|one| one.name == name);
         let failed: Vec<String> = if self.reinstall {
-            let installed = apt.installed().map_err(CallError::from)?;
+            let installed = manager.installed().map_err(CallError::from)?;
             todo.due.iter().filter(|one| !installed.contains_key(&one.name)).map(Wanted::shown).collect()
         } else {
             still.iter().map(Wanted::shown).collect()

@@ -8,9 +8,9 @@ use fleet_common::value::Value;
 
 use super::shared::{is_listed, predicted, refresh_once};
 use crate::cx::{Act, Look};
-use crate::modules::pkg::{Order, apt, framed, install, latest, wanted};
+use crate::modules::pkg::{Order, framed, from_arguments, install, latest, packages, wanted};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::apt::{InstallOptions, Step};
+use crate::system::packages::{InstallOptions, Packages, Step};
 
 args! {
     /// Arguments of `pkg.latest`.
@@ -19,7 +19,7 @@ args! {
         name: String,
         /// Fetch the package indexes before, once a run.
         refresh: Option<bool> = None,
-        /// Release to prefer.
+        /// Release to prefer; with dnf the only repository.
         fromrepo: Option<String> = None,
         /// Install packages that cannot be authenticated.
         skip_verify: bool = false,
@@ -27,16 +27,24 @@ args! {
         pkgs: Value = Value::Null,
         /// Not used: what is newest needs no watch.
         watch_flags: bool = true,
-        /// Recommended packages too; default as apt is configured.
+        /// Recommended packages too; default as configured.
         install_recommends: Option<bool> = None,
         /// Only packages that are installed already.
         only_upgrade: bool = false,
         /// Change held packages as well.
-        update_holds: bool = true,
+        update_holds: Option<bool> = None,
         /// Do not fetch indexes that are younger than so many seconds.
         cache_valid_time: i64 = 0,
         /// Replace changed configuration files by the package's.
         force_conf_new: bool = false,
+        /// Repositories to enable; dnf only.
+        enablerepo: Vec<String> = Vec::new(),
+        /// Repositories to disable; dnf only.
+        disablerepo: Vec<String> = Vec::new(),
+        /// Whose exclusions are not heeded (`all`, `main`, a repository); dnf only.
+        disableexcludes: Option<String> = None,
+        /// Options of dnf's configuration (`key=value`).
+        setopt: Vec<String> = Vec::new(),
     }
 }
 
@@ -48,6 +56,11 @@ pub struct Todo {
     options: InstallOptions,
 }
 
+/// The packages in the versions they are brought to: not every manager brings what is there up to date by its name alone.
+fn words(manager: &dyn Packages, targets: &BTreeMap<String, String>) -> Vec<String> {
+    targets.iter().map(|(name, version)| manager.word(name, version)).collect()
+}
+
 impl State for Latest {
     type Todo = Todo;
 
@@ -56,14 +69,14 @@ impl State for Latest {
     }
 
     fn plan(&self, look: &Look, _run: &Run<'_>) -> Result<Plan<Todo>, Failure> {
-        let apt = apt(look, "pkg.latest")?;
-        let all = wanted(Some(&self.name), None, &self.pkgs, Some(&apt.places.architecture))?;
+        let manager = packages(look, "pkg.latest")?;
+        let all = wanted(Some(&self.name), None, &self.pkgs, &manager.own_endings())?;
         let names: Vec<String> = all.into_iter().map(|one| one.name).collect();
         if names.is_empty() {
             return Ok(Plan::Nothing(Report::new("No packages to install provided")));
         }
-        let targets = latest(&apt, &names, self.fromrepo.as_deref(), false)?;
-        let installed = apt.installed().map_err(CallError::from)?;
+        let targets = latest(&*manager, &names, &from_arguments!(self)?, false)?;
+        let installed = manager.installed().map_err(CallError::from)?;
         let unknown: Vec<String> = names
             .iter()
             .filter(|name| !targets.contains_key(*name) && !installed.contains_key(*name))
@@ -87,17 +100,18 @@ impl State for Latest {
             return Ok(Plan::Nothing(Report::new(comment)));
         }
         let options = InstallOptions {
-            fromrepo: self.fromrepo.clone(),
+            from: from_arguments!(self)?,
             skip_verify: self.skip_verify,
             only_upgrade: self.only_upgrade,
             recommends: self.install_recommends,
-            held: self.update_holds,
+            held: self.update_holds.unwrap_or(manager.changes_held()),
             new_configuration: self.force_conf_new,
             ..InstallOptions::default()
         };
-        let step = Step::Install(targets.keys().cloned().collect());
+        let step = Step::Install(words(&*manager, &targets));
         let guess = targets.iter().map(|(name, version)| (name.clone(), version.clone()));
-        let (changes, _) = predicted(&apt, &step, &options, guess).map_err(|error| Failure::from(framed(error)))?;
+        let (changes, _) =
+            predicted(&*manager, &step, &options, guess).map_err(|error| Failure::from(framed(error)))?;
         let names: Vec<&str> = targets.keys().map(String::as_str).collect();
         let mut comment = format!("The following packages would be installed/upgraded: {}", names.join(", "));
         if !settled.is_empty() {
@@ -109,9 +123,9 @@ impl State for Latest {
     }
 
     fn apply(&self, act: &Act, todo: Todo) -> Result<Applied, Failure> {
-        let apt = apt(act, "pkg.latest")?;
-        let order = Order { words: todo.targets.keys().cloned().collect(), options: todo.options };
-        let changes = match install(&apt, &order) {
+        let manager = packages(act, "pkg.latest")?;
+        let order = Order { words: words(&*manager, &todo.targets), names: Vec::new(), options: todo.options };
+        let changes = match install(&*manager, &order) {
             Ok(changes) => changes,
             Err((error, changes)) => {
                 let text = format!("An exception occurred while installing package(s): {error}");

@@ -6,9 +6,9 @@ use fleet_common::value::{Map, Value};
 
 use super::shared::predicted;
 use crate::cx::{Act, Look};
-use crate::modules::pkg::{apt, difference, fulfils, purged, removal_problem, wanted};
+use crate::modules::pkg::{difference, fulfils, packages, purged, removal_problem, wanted};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::apt::{Apt, InstallOptions, Step};
+use crate::system::packages::{InstallOptions, Packages, Step};
 
 args! {
     /// Arguments of `pkg.removed` and `pkg.purged`.
@@ -39,13 +39,15 @@ pub struct Todo {
 }
 
 impl Removing {
-    fn todo(&self, apt: &Apt<'_>, known: bool) -> Result<Todo, CallError> {
-        let own = self.normalize.then_some(apt.places.architecture.as_str());
-        let all = wanted(Some(&self.name), self.version.as_deref(), &self.pkgs, own)?;
-        let there = if known { apt.known()? } else { apt.installed()? };
+    fn todo(&self, manager: &dyn Packages, known: bool) -> Result<Todo, CallError> {
+        let own = if self.normalize { manager.own_endings() } else { Vec::new() };
+        let all = wanted(Some(&self.name), self.version.as_deref(), &self.pkgs, &own)?;
+        let there = if known { manager.known()? } else { manager.installed()? };
         let is_target = |name: &str, version: Option<&str>| {
             there.get(name).is_some_and(|now| {
-                version.is_none_or(|asked| fulfils(now, asked, self.ignore_epoch.unwrap_or(false), false))
+                version.is_none_or(|asked| {
+                    fulfils(manager.scheme(), now, asked, self.ignore_epoch.unwrap_or(false), false)
+                })
             })
         };
         let (mut targets, mut absent) = (Vec::new(), Vec::new());
@@ -68,15 +70,16 @@ impl Removing {
 
     fn plan(&self, look: &Look, purge: bool) -> Result<Plan<Todo>, Failure> {
         let (function, word) = if purge { ("pkg.purged", "purged") } else { ("pkg.removed", "removed") };
-        let apt = apt(look, function)?;
-        let todo = self.todo(&apt, purge)?;
+        let manager = packages(look, function)?;
+        let todo = self.todo(&*manager, purge)?;
         if todo.targets.is_empty() {
             return Ok(Plan::Nothing(self.settled(purge)));
         }
         let step = if purge { Step::Purge(todo.targets.clone()) } else { Step::Remove(todo.targets.clone()) };
-        let (changes, _) = predicted(&apt, &step, &InstallOptions::default(), std::iter::empty())
+        let (changes, _) = predicted(&*manager, &step, &InstallOptions::default(), std::iter::empty())
             .map_err(|error| Failure::from(removal_problem(&error)))?;
-        let changes = if purge { by_kind(&apt, changes)? } else { changes };
+        let kinds = purge && manager.keeps_configuration();
+        let changes = if kinds { by_kind(&*manager, changes)? } else { changes };
         let would = Report::new(format!("The following packages will be {word}: {}.", todo.targets.join(", ")));
         let did = Report::default().changes(changes.clone());
         Ok(Plan::Change { todo, would: would.changes(changes), did })
@@ -84,14 +87,15 @@ impl Removing {
 
     fn apply(&self, act: &Act, todo: &Todo, purge: bool) -> Result<Applied, Failure> {
         let (function, word) = if purge { ("pkg.purged", "purged") } else { ("pkg.removed", "removed") };
-        let apt = apt(act, function)?;
-        let before = (apt.installed().map_err(CallError::from)?, apt.known().map_err(CallError::from)?);
+        let manager = packages(act, function)?;
+        let before = (manager.installed().map_err(CallError::from)?, manager.known().map_err(CallError::from)?);
         let step = if purge { Step::Purge(todo.targets.clone()) } else { Step::Remove(todo.targets.clone()) };
-        let done = apt.carry_out(&step, &InstallOptions::default());
-        let gone = difference(&before.0, &apt.installed().map_err(CallError::from)?);
-        let after = self.todo(&apt, purge)?.targets;
+        let done = manager.carry_out(&step, &InstallOptions::default());
+        let gone = difference(&before.0, &manager.installed().map_err(CallError::from)?);
+        let after = self.todo(&*manager, purge)?.targets;
+        let kinds = purge && manager.keeps_configuration();
         let changes =
-            if purge { purged(difference(&before.1, &apt.known().map_err(CallError::from)?), gone) } else { gone };
+            if kinds { purged(difference(&before.1, &manager.known().map_err(CallError::from)?), gone) } else { gone };
         if let Err(error) = done {
             return Err(Failure(Report::new(removal_problem(&error).to_string()).changes(changes)));
         }
@@ -118,9 +122,9 @@ impl Removing {
 }
 
 /// Predicted removals in the shape of `pkg.purge`.
-fn by_kind(apt: &Apt<'_>, changes: Map) -> Result<Map, CallError> {
-    let installed = apt.installed()?;
-    let known = apt.known()?;
+fn by_kind(manager: &dyn Packages, changes: Map) -> Result<Map, CallError> {
+    let installed = manager.installed()?;
+    let known = manager.known()?;
     let (mut gone, mut left) = (Map::new(), Map::new());
     for (name, change) in changes {
         let text = name.as_str().unwrap_or_default();

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use fleet_common::value::Map;
 
 use crate::cx::Act;
-use crate::modules::pkg::{apt, change, refresh};
+use crate::modules::pkg::{change, packages, refresh};
 use crate::states::{Failure, Run};
-use crate::system::apt::{Apt, AptError, InstallOptions, Step};
+use crate::system::packages::{InstallOptions, PackageError, Packages, Step};
 
 /// What the run remembers when the indexes were fetched.
 const FETCHED: &str = "pkg.refresh_db";
@@ -18,8 +18,8 @@ pub(super) fn refresh_once(act: &Act, run: &Run<'_>, function: &str, valid: i64)
     if !run.notes().done.insert(FETCHED) {
         return Ok(());
     }
-    let apt = apt(act, function)?;
-    match refresh(&apt, valid) {
+    let manager = packages(act, function)?;
+    match refresh(&*manager, valid) {
         Err(error) if error.to_string().starts_with("apt is locked") => Err(error.into()),
         Err(error) => {
             tracing::warn!(%error, "the package indexes could not be fetched");
@@ -32,23 +32,21 @@ pub(super) fn refresh_once(act: &Act, run: &Run<'_>, function: &str, valid: i64)
 /// What a step would change, or what is guessed when apt does not know a package yet (its source may come with the
 /// same run): each of `guess` by name and version.
 pub(super) fn predicted(
-    apt: &Apt<'_>,
+    manager: &dyn Packages,
     step: &Step,
     options: &InstallOptions,
     guess: impl Iterator<Item = (String, String)>,
-) -> Result<(Map, Option<String>), AptError> {
-    match apt.simulate(step, options) {
+) -> Result<(Map, Option<String>), PackageError> {
+    match manager.simulate(step, options) {
         Ok(changes) => {
-            let own = format!(":{}", apt.places.architecture);
-            let name = |name: &str| name.strip_suffix(own.as_str()).unwrap_or(name).to_owned();
             let mut map = Map::new();
             for (package, (old, new)) in &changes {
-                map.insert(name(package), change(old, new));
+                map.insert(package.as_str(), change(old, new));
             }
             Ok((map, None))
         }
         Err(error) if error.is_unknown_package() => {
-            let installed: BTreeMap<String, String> = apt.installed()?;
+            let installed: BTreeMap<String, String> = manager.installed()?;
             let mut map = Map::new();
             for (name, version) in guess {
                 let old = installed.get(&name).map_or("", String::as_str);

@@ -5,9 +5,9 @@ use fleet_common::value::Value;
 
 use super::shared::{predicted, refresh_once};
 use crate::cx::{Act, Look};
-use crate::modules::pkg::{apt, framed, upgrade, wanted};
+use crate::modules::pkg::{framed, from_arguments, packages, upgrade, wanted};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::apt::{InstallOptions, Step};
+use crate::system::packages::{InstallOptions, Step};
 
 args! {
     /// Arguments of `pkg.uptodate`.
@@ -24,6 +24,16 @@ args! {
         cache_valid_time: i64 = 0,
         /// Replace changed configuration files by the package's.
         force_conf_new: bool = false,
+        /// Release to prefer; with dnf the only repository.
+        fromrepo: Option<String> = None,
+        /// Repositories to enable; dnf only.
+        enablerepo: Vec<String> = Vec::new(),
+        /// Repositories to disable; dnf only.
+        disablerepo: Vec<String> = Vec::new(),
+        /// Whose exclusions are not heeded (`all`, `main`, a repository); dnf only.
+        disableexcludes: Option<String> = None,
+        /// Options of dnf's configuration (`key=value`).
+        setopt: Vec<String> = Vec::new(),
     }
 }
 
@@ -35,17 +45,21 @@ impl State for Uptodate {
     }
 
     fn plan(&self, look: &Look, _run: &Run<'_>) -> Result<Plan<Vec<String>>, Failure> {
-        let apt = apt(look, "pkg.uptodate")?;
-        let all = wanted(None, None, &self.pkgs, Some(&apt.places.architecture))?;
+        let manager = packages(look, "pkg.uptodate")?;
+        let all = wanted(None, None, &self.pkgs, &manager.own_endings())?;
         let names: Vec<String> = all.into_iter().map(|one| one.name).collect();
         let step = match (names.is_empty(), self.dist_upgrade) {
             (false, _) => Step::Install(names.clone()),
             (true, true) => Step::DistUpgrade,
             (true, false) => Step::Upgrade,
         };
-        let options = InstallOptions { only_upgrade: !names.is_empty(), ..InstallOptions::default() };
+        let options = InstallOptions {
+            from: from_arguments!(self)?,
+            only_upgrade: !names.is_empty(),
+            ..InstallOptions::default()
+        };
         let (changes, _) =
-            predicted(&apt, &step, &options, std::iter::empty()).map_err(|error| Failure::from(framed(error)))?;
+            predicted(&*manager, &step, &options, std::iter::empty()).map_err(|error| Failure::from(framed(error)))?;
         if changes.is_empty() {
             return Ok(Plan::Nothing(Report::new("System is already up-to-date")));
         }
@@ -55,9 +69,13 @@ impl State for Uptodate {
     }
 
     fn apply(&self, act: &Act, names: Vec<String>) -> Result<Applied, Failure> {
-        let apt = apt(act, "pkg.uptodate")?;
-        let options = InstallOptions { new_configuration: self.force_conf_new, ..InstallOptions::default() };
-        let changes = upgrade(&apt, self.dist_upgrade, names, options)?;
+        let manager = packages(act, "pkg.uptodate")?;
+        let options = InstallOptions {
+            from: from_arguments!(self)?,
+            new_configuration: self.force_conf_new,
+            ..InstallOptions::default()
+        };
+        let changes = upgrade(&*manager, self.dist_upgrade, names, options)?;
         Ok(Applied::Really(Report::new("Upgrade ran successfully").changes(changes)))
     }
 }

@@ -8,104 +8,12 @@ use super::index;
 use super::locate::Places;
 use super::locks::Locked;
 use super::status::{self, Package};
-use crate::system::command::{Command, CommandError, Finished};
+use crate::system::command::{Command, Finished};
 use crate::system::environment::Environment;
-use crate::system::fs::FileFault;
+use crate::system::packages::{Changes, InstallOptions, PackageError, Step};
 
 /// How long another apt is waited for unless told otherwise.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Why packages cannot be read or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum AptError {
-    /// There is no apt here.
-    #[error("apt is not installed on this machine (no program 'apt-config')")]
-    Absent,
-    /// A program of apt could not be run.
-    #[error(transparent)]
-    Command(#[from] CommandError),
-    /// dpkg's list could not be read.
-    #[error(transparent)]
-    File(#[from] FileFault),
-    /// apt refused or failed: what it wrote.
-    #[error("{0}")]
-    Refused(String),
-    /// Another program holds a lock.
-    #[error(transparent)]
-    Locked(#[from] Locked),
-}
-
-impl AptError {
-    /// True when apt does not know a package or a version (yet).
-    pub fn is_unknown_package(&self) -> bool {
-        matches!(self, Self::Refused(text) if text.contains("Unable to locate package")
-            || text.contains("was not found") || text.contains("has no installation candidate"))
-    }
-}
-
-/// What is to be done with packages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// Install these: `name`, `name=version`, or the path of a package file.
-    Install(Vec<String>),
-    /// Remove these, keeping their configuration.
-    Remove(Vec<String>),
-    /// Remove these with their configuration.
-    Purge(Vec<String>),
-    /// Bring all packages up to date, without removing any.
-    Upgrade,
-    /// Bring all packages up to date, removing and adding where that needs it.
-    DistUpgrade,
-    /// Remove what was installed only for packages that are gone.
-    Autoremove {
-        /// With configuration.
-        purge: bool,
-    },
-    /// Fetch the package files of these.
-    Download(Vec<String>),
-}
-
-/// How packages are installed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InstallOptions {
-    /// Release to prefer (`bookworm-backports`).
-    pub fromrepo: Option<String>,
-    /// Install packages that cannot be authenticated.
-    pub skip_verify: bool,
-    /// Only those that are installed already.
-    pub only_upgrade: bool,
-    /// Recommended packages too; none: as apt is configured.
-    pub recommends: Option<bool>,
-    /// Install again what is there.
-    pub reinstall: bool,
-    /// Allow an older version than the one installed.
-    pub downgrade: bool,
-    /// Change held packages, too.
-    pub held: bool,
-    /// Replace changed configuration files by the package's.
-    pub new_configuration: bool,
-}
-
-impl InstallOptions {
-    fn words(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        let mut add = |wanted: bool, word: &str| words.extend(wanted.then(|| word.to_owned()));
-        add(self.skip_verify, "--allow-unauthenticated");
-        add(self.only_upgrade, "--only-upgrade");
-        add(self.recommends == Some(false), "--no-install-recommends");
-        add(self.recommends == Some(true), "--install-recommends");
-        add(self.reinstall, "--reinstall");
-        add(self.downgrade, "--allow-downgrades");
-        add(self.held, "--allow-change-held-packages");
-        if let Some(release) = &self.fromrepo {
-            words.extend(["-t".to_owned(), release.clone()]);
-        }
-        words
-    }
-}
-
-/// Packages that change: old and new version by name; an empty text stands for none.
-pub type Changes = BTreeMap<String, (String, String)>;
 
 /// apt on this machine, as one job sees it.
 pub struct Apt<'e> {
@@ -118,29 +26,33 @@ pub struct Apt<'e> {
 
 impl<'e> Apt<'e> {
     /// Finds apt, with the variables of a job.
-    pub fn open(environment: &'e Environment) -> Result<Self, AptError> {
+    pub fn open(environment: &'e Environment) -> Result<Self, PackageError> {
         Ok(Self { environment, places: Places::ask(environment)?, lock_timeout: LOCK_TIMEOUT })
     }
 
     /// All packages dpkg knows.
-    pub fn packages(&self) -> Result<Vec<Package>, AptError> {
+    pub fn packages(&self) -> Result<Vec<Package>, PackageError> {
         Ok(status::read(&self.places.status)?)
     }
 
     /// Installed packages and their versions.
-    pub fn installed(&self) -> Result<BTreeMap<String, String>, AptError> {
+    pub fn installed(&self) -> Result<BTreeMap<String, String>, PackageError> {
         let packages = self.packages()?.into_iter().filter(Package::is_installed);
         Ok(packages.map(|package| (package.listed_name(&self.places.architecture), package.version)).collect())
     }
 
     /// Everything of which something is there, configuration included.
-    pub fn known(&self) -> Result<BTreeMap<String, String>, AptError> {
+    pub fn known(&self) -> Result<BTreeMap<String, String>, PackageError> {
         let packages = self.packages()?.into_iter().filter(Package::is_known);
         Ok(packages.map(|package| (package.listed_name(&self.places.architecture), package.version)).collect())
     }
 
     /// The version apt would install of each package; packages without one are left out.
-    pub fn candidates(&self, names: &[String], fromrepo: Option<&str>) -> Result<BTreeMap<String, String>, AptError> {
+    pub fn candidates(
+        &self,
+        names: &[String],
+        fromrepo: Option<&str>,
+    ) -> Result<BTreeMap<String, String>, PackageError> {
         let mut words = vec!["apt-cache", "-q"];
         words.extend(fromrepo.iter().flat_map(|release| ["-t", *release]));
         words.extend(["policy", "--"]);
@@ -149,20 +61,20 @@ impl<'e> Apt<'e> {
     }
 
     /// The versions apt offers of a package, newest first.
-    pub fn offered(&self, name: &str) -> Result<Vec<String>, AptError> {
+    pub fn offered(&self, name: &str) -> Result<Vec<String>, PackageError> {
         let finished = self.quiet(["apt-cache", "-q", "madison", "--", name]).run()?;
         Ok(index::offered(&String::from_utf8_lossy(&finished.stdout)))
     }
 
     /// The paragraphs the indexes have of packages.
-    pub fn shown(&self, names: &[String]) -> Result<Vec<Vec<(String, String)>>, AptError> {
+    pub fn shown(&self, names: &[String]) -> Result<Vec<Vec<(String, String)>>, PackageError> {
         let words = ["apt-cache", "-q", "show", "--"].into_iter().chain(names.iter().map(String::as_str));
         let text = self.quiet(words).run()?.stdout;
         Ok(String::from_utf8_lossy(&text).split("\n\n").map(status::fields).filter(|all| !all.is_empty()).collect())
     }
 
     /// Fetches the indexes. By source: true for news, false for none, nothing for an error.
-    pub fn refresh(&self) -> Result<BTreeMap<String, Option<bool>>, AptError> {
+    pub fn refresh(&self) -> Result<BTreeMap<String, Option<bool>>, PackageError> {
         let deadline = Instant::now() + self.lock_timeout;
         loop {
             let finished = self.quiet(["apt-get", "-q", "update"]).run()?;
@@ -176,14 +88,14 @@ impl<'e> Apt<'e> {
                 continue;
             }
             if finished.status != 0 && !out.contains("Hit:") && !out.contains("Get:") {
-                return Err(AptError::Refused(complaint(&finished)));
+                return Err(PackageError::Refused(complaint(&finished)));
             }
             return Ok(index::refreshed(&out));
         }
     }
 
     /// What a step would change. Nothing is locked and nothing changed.
-    pub fn simulate(&self, step: &Step, options: &InstallOptions) -> Result<Changes, AptError> {
+    pub fn simulate(&self, step: &Step, options: &InstallOptions) -> Result<Changes, PackageError> {
         let mut words = vec!["apt-get".to_owned(), "-q".to_owned(), "-y".to_owned(), "-s".to_owned()];
         words.extend(["-o", "Debug::NoLocking=true"].map(str::to_owned));
         words.extend(step_words(step, options));
@@ -191,7 +103,7 @@ impl<'e> Apt<'e> {
     }
 
     /// Does a step.
-    pub fn carry_out(&self, step: &Step, options: &InstallOptions) -> Result<(), AptError> {
+    pub fn carry_out(&self, step: &Step, options: &InstallOptions) -> Result<(), PackageError> {
         let configuration = if options.new_configuration { "--force-confnew" } else { "--force-confold" };
         let timeout = format!("DPkg::Lock::Timeout={}", self.lock_timeout.as_secs());
         let mut words = vec!["apt-get".to_owned(), "-q".to_owned(), "-y".to_owned()];
@@ -208,7 +120,7 @@ impl<'e> Apt<'e> {
     }
 
     /// Tells dpkg what is wanted of packages: `(name, "hold")`.
-    pub fn select(&self, wanted: &[(String, String)]) -> Result<(), AptError> {
+    pub fn select(&self, wanted: &[(String, String)]) -> Result<(), PackageError> {
         let lines: String = wanted.iter().map(|(name, word)| format!("{name} {word}\n")).collect();
         let admindir = format!("--admindir={}", self.places.admindir().display());
         let finished = self.quiet(["dpkg", &admindir, "--set-selections"]).stdin(lines).run()?;
@@ -216,7 +128,7 @@ impl<'e> Apt<'e> {
     }
 
     /// Runs `dpkg-query` over the same list of packages.
-    pub fn query(&self, words: &[&str]) -> Result<Finished, AptError> {
+    pub fn query(&self, words: &[&str]) -> Result<Finished, PackageError> {
         let admindir = format!("--admindir={}", self.places.admindir().display());
         Ok(self.quiet(["dpkg-query", &admindir].into_iter().chain(words.iter().copied())).run()?)
     }
@@ -234,9 +146,9 @@ impl<'e> Apt<'e> {
         answers.iter().fold(command, |command, (name, value)| command.env(name, Some(OsStr::new(value))))
     }
 
-    fn text(&self, finished: Finished) -> Result<String, AptError> {
+    fn text(&self, finished: Finished) -> Result<String, PackageError> {
         if finished.status != 0 {
-            return Err(AptError::Refused(complaint(&finished)));
+            return Err(PackageError::Refused(complaint(&finished)));
         }
         Ok(String::from_utf8_lossy(&finished.stdout).into_owned())
     }
@@ -253,16 +165,33 @@ fn complaint(finished: &Finished) -> String {
     }
 }
 
+/// apt's options for a way of installing.
+fn option_words(options: &InstallOptions) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut add = |wanted: bool, word: &str| words.extend(wanted.then(|| word.to_owned()));
+    add(options.skip_verify, "--allow-unauthenticated");
+    add(options.only_upgrade, "--only-upgrade");
+    add(options.recommends == Some(false), "--no-install-recommends");
+    add(options.recommends == Some(true), "--install-recommends");
+    add(options.reinstall, "--reinstall");
+    add(options.downgrade, "--allow-downgrades");
+    add(options.held, "--allow-change-held-packages");
+    if let Some(release) = &options.from.from {
+        words.extend(["-t".to_owned(), release.clone()]);
+    }
+    words
+}
+
 fn step_words(step: &Step, options: &InstallOptions) -> Vec<String> {
     let (mut words, verb, names): (Vec<String>, &str, &[String]) = match step {
-        Step::Install(names) => (options.words(), "install", names),
+        Step::Install(names) => (option_words(options), "install", names),
         Step::Remove(names) => (Vec::new(), "remove", names),
         Step::Purge(names) => (Vec::new(), "purge", names),
-        Step::Upgrade => (options.words(), "upgrade", &[]),
-        Step::DistUpgrade => (options.words(), "dist-upgrade", &[]),
+        Step::Upgrade => (option_words(options), "upgrade", &[]),
+        Step::DistUpgrade => (option_words(options), "dist-upgrade", &[]),
         Step::Autoremove { purge } => (purge.then(|| "--purge".to_owned()).into_iter().collect(), "autoremove", &[]),
         Step::Download(names) => {
-            let mut words = options.words();
+            let mut words = option_words(options);
             words.push("--download-only".to_owned());
             (words, "install", names)
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::client::Changes;
+use crate::system::packages::Changes;
 
 /// Candidates out of `apt-cache policy`; packages without one are left out.
 pub(super) fn candidates(text: &str) -> BTreeMap<String, String> {

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::client::AptError;
 use crate::system::command::{Command, which};
 use crate::system::environment::Environment;
+use crate::system::packages::PackageError;
 
 /// Paths out of apt's own configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Places {
 
 impl Places {
     /// Asks `apt-config`, which answers in assignments that a shell could read.
-    pub fn ask(environment: &Environment) -> Result<Self, AptError> {
+    pub fn ask(environment: &Environment) -> Result<Self, PackageError> {
         let wanted = [
             ("STATUS", "Dir::State::status/f"),
             ("LISTS", "Dir::State::lists/d"),
@@ -35,13 +35,13 @@ impl Places {
             ("ARCH", "APT::Architecture"),
         ];
         if which("apt-config", None).is_none() {
-            return Err(AptError::Absent);
+            return Err(PackageError::Absent("apt", "apt-config"));
         }
         let words = ["apt-config", "shell"].into_iter().chain(wanted.iter().flat_map(|(name, key)| [*name, *key]));
         let finished = environment.apply(Command::argv(words)).c_locale().timeout_seconds(30.0).run()?;
         let text = String::from_utf8_lossy(&finished.stdout);
         if finished.status != 0 {
-            return Err(AptError::Refused(String::from_utf8_lossy(&finished.stderr).trim().to_owned()));
+            return Err(PackageError::Refused(String::from_utf8_lossy(&finished.stderr).trim().to_owned()));
         }
         let value = |name: &str| {
             let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));

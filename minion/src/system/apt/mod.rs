@@ -7,10 +7,12 @@ mod client;
 mod index;
 mod locate;
 mod locks;
+mod manager;
 pub mod sources;
 mod status;
 pub mod version;
 
-pub use client::{Apt, AptError, InstallOptions, Step};
+pub use client::Apt;
 pub use locate::Places;
+pub use locks::Locked;
 pub use status::{Package, Want};
