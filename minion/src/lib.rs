@@ -24,6 +24,7 @@ pub mod own_key;
 pub mod own_mine;
 pub mod pages;
 pub mod pillar;
+pub mod pki;
 pub mod providers;
 pub mod registry;
 pub mod report;

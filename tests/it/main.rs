@@ -23,3 +23,4 @@ mod templates;
 mod transport;
 mod web;
 mod x509;
+mod x509_certificates;

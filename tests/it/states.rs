@@ -82,6 +82,25 @@ const CASES: &[Case] = &[
     ),
     // The key stays the same when only its mode is mended.
     Case("x509.private_key_managed", "[{name: R/k}, {algo: ed25519}, {mode: '0400'}]", "", "chmod 640 R/k; touch R/k"),
+    // What was made stays the same when only its mode is mended.
+    Case(
+        "x509.certificate_managed",
+        "[{name: R/c}, {signing_private_key: R/k}, {CN: a}, {days_valid: 9}, {days_remaining: 1}, {mode: '0644'}]",
+        "openssl genpkey -algorithm ed25519 -out R/k",
+        "chmod 640 R/c; touch R/c",
+    ),
+    Case(
+        "x509.csr_managed",
+        "[{name: R/c}, {private_key: R/k}, {CN: a}, {mode: '0644'}]",
+        "openssl genpkey -algorithm ed25519 -out R/k",
+        "chmod 640 R/c; touch R/c",
+    ),
+    Case(
+        "x509.crl_managed",
+        "[{name: R/l}, {signing_private_key: R/k}, {signing_cert: R/c}, {revoked: [{serial_number: 5}]}, {mode: '0644'}]",
+        "openssl genpkey -algorithm ed25519 -out R/k; openssl req -x509 -key R/k -out R/c -subj /CN=a",
+        "chmod 640 R/l; touch R/l",
+    ),
     Case(
         "x509.pem_managed",
         "[{name: R/c.pem}, {text: R/all}, {mode: '0644'}]",

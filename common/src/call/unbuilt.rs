@@ -6,26 +6,6 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
     ("apache", &["server_status"]),
     ("mysql", &["free_slave"]),
     (
-        "x509",
-        &[
-            "create_certificate",
-            "create_crl",
-            "create_csr",
-            "encode_certificate",
-            "encode_crl",
-            "encode_csr",
-            "encode_private_key",
-            "get_signing_policy",
-            "read_certificate",
-            "read_certificates",
-            "read_crl",
-            "read_csr",
-            "sign_remote_certificate",
-            "verify_crl",
-            "verify_signature",
-        ],
-    ),
-    (
         "pkg",
         &[
             "clean_metadata",
@@ -169,7 +149,6 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
 
 /// States by module.
 const STATES: &[(&str, &[&str])] = &[
-    ("x509", &["certificate_managed", "crl_managed", "csr_managed"]),
     ("npm", &["bootstrap", "cache_cleaned", "installed", "removed"]),
     ("rabbitmq_user", &["absent", "present"]),
     ("rabbitmq_vhost", &["absent", "present"]),

@@ -60,6 +60,7 @@ pub const MODULES: &[&[&Module]] = &[
     &mysql::MODULES,
     &network::MODULES,
     &postgres::MODULES,
+    &x509::MODULES,
     // One a line, so that branches that add modules merge.
     &[
         &aliases::MODULE,
@@ -108,6 +109,5 @@ pub const MODULES: &[&[&Module]] = &[
         &accounts::SHADOW,
         &cron::MODULE,
         &virtualenv::MODULE,
-        &x509::MODULE,
     ],
 ];

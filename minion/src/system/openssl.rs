@@ -2,11 +2,14 @@
 //! environment, so that no process list and no other file shows either.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
-use super::command::{Command, CommandError, which};
+use super::command::{Command, CommandError, Finished, which};
 
 /// The variable that passphrases go through.
 const PASSPHRASE: &str = "FLEET_PASSPHRASE";
+/// The variable that the passphrase of what is written goes through.
+const NEW_PASSPHRASE: &str = "FLEET_NEW_PASSPHRASE";
 
 /// Why something of X.509 could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -89,13 +92,28 @@ pub struct Key {
 }
 
 fn run(words: &[&str], input: &[u8], passphrase: Option<&str>) -> Result<String, OpensslError> {
+    Ok(finished(words, input, passphrase)?.out())
+}
+
+fn finished(words: &[&str], input: &[u8], passphrase: Option<&str>) -> Result<Finished, OpensslError> {
+    finished_with(words, input, passphrase, None)
+}
+
+fn finished_with(
+    words: &[&str],
+    input: &[u8],
+    passphrase: Option<&str>,
+    new: Option<&str>,
+) -> Result<Finished, OpensslError> {
     let program = which("openssl", std::env::var_os("PATH").as_deref()).ok_or(OpensslError::Missing)?;
     let argv = std::iter::once(program.into_os_string()).chain(words.iter().map(Into::into));
     let command = Command::argv(argv).c_locale().cwd("/").stdin(input);
     // Always set: without it the program would ask a terminal.
-    let finished = command.env(PASSPHRASE, Some(OsStr::new(passphrase.unwrap_or_default()))).run()?;
+    let secret = |given: Option<&'_ str>| given.unwrap_or_default().to_owned();
+    let command = command.env(PASSPHRASE, Some(OsStr::new(&secret(passphrase))));
+    let finished = command.env(NEW_PASSPHRASE, Some(OsStr::new(&secret(new)))).run()?;
     if finished.status == 0 {
-        return Ok(finished.out());
+        return Ok(finished);
     }
     let err = finished.err();
     Err(OpensslError::Said(err.lines().next().unwrap_or("failed without a word").to_owned()))
@@ -149,6 +167,8 @@ pub fn public(pem: &[u8], passphrase: Option<&str>) -> Result<String, OpensslErr
     let has = |label: &str| String::from_utf8_lossy(pem).contains(&format!("-----BEGIN {label}-----"));
     let words: &[&str] = if has("CERTIFICATE") {
         &["x509", "-noout", "-pubkey"]
+    } else if has("CERTIFICATE REQUEST") {
+        &["req", "-noout", "-pubkey"]
     } else if has("PUBLIC KEY") {
         &["pkey", "-pubin", "-pubout"]
     } else {
@@ -172,40 +192,115 @@ pub fn common_name(pem: &[u8]) -> Result<String, OpensslError> {
     Ok(name.map(|(_, name)| name.to_owned()).unwrap_or_default())
 }
 
-/// One entry of a text of PEM: the first, or the first of a kind. Lines of 64 signs, as they are written everywhere.
-pub fn entry(text: &str, kind: Option<&str>) -> Result<String, OpensslError> {
-    for part in text.split("-----BEGIN ").skip(1) {
-        let Some((label, rest)) = part.split_once("-----") else { continue };
-        let Some((body, _)) = rest.split_once(&format!("-----END {label}-----")) else { continue };
-        if kind.is_some_and(|kind| kind != label) {
-            continue;
+/// A signature over `message` with a private key.
+///
+/// The key goes through the standard input, the message, which is no secret, through a file.
+pub fn sign(
+    algorithm: Algorithm,
+    digest: &str,
+    key: &[u8],
+    passphrase: Option<&str>,
+    message: &Path,
+) -> Result<Vec<u8>, OpensslError> {
+    let (from, message) = (format!("env:{PASSPHRASE}"), message.display().to_string());
+    let hashed = format!("-{digest}");
+    let words: &[&str] = match algorithm {
+        Algorithm::Rsa | Algorithm::Ec => &["dgst", &hashed, "-passin", &from, "-sign", "/dev/stdin", &message],
+        Algorithm::Ed25519 | Algorithm::Ed448 => {
+            &["pkeyutl", "-sign", "-rawin", "-passin", &from, "-inkey", "/dev/stdin", "-in", &message]
         }
-        let odd = || OpensslError::Nonsense(format!("the entry '{label}' is no PEM"));
-        // Old keys say how they are closed in lines before the rest.
-        let headers: Vec<&str> = body.lines().map(str::trim).filter(|line| line.contains(':')).collect();
-        let lines = body.lines().filter(|line| !line.contains(':')).flat_map(str::split_whitespace);
-        let code: String = lines.collect();
-        if code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)) {
-            return Err(odd());
+    };
+    Ok(finished(words, key, passphrase)?.stdout)
+}
+
+/// True if a signature over `message` is of the private half of a public key.
+pub fn is_signed(
+    algorithm: Algorithm,
+    digest: &str,
+    public: &[u8],
+    message: &Path,
+    signature: &Path,
+) -> Result<bool, OpensslError> {
+    let (message, signature) = (message.display().to_string(), signature.display().to_string());
+    let hashed = format!("-{digest}");
+    let words: &[&str] = match algorithm {
+        Algorithm::Rsa | Algorithm::Ec => {
+            &["dgst", &hashed, "-verify", "/dev/stdin", "-signature", &signature, &message]
         }
-        let mut pem = format!("-----BEGIN {label}-----\n");
-        for header in &headers {
-            pem.push_str(&format!("{header}\n"));
+        Algorithm::Ed25519 | Algorithm::Ed448 => {
+            let raw = ["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "/dev/stdin"];
+            &[&raw[..], &["-in", &message, "-sigfile", &signature]].concat()
         }
-        if !headers.is_empty() {
-            pem.push('\n');
-        }
-        for line in code.as_bytes().chunks(64) {
-            pem.push_str(&String::from_utf8_lossy(line));
-            pem.push('\n');
-        }
-        pem.push_str(&format!("-----END {label}-----\n"));
-        return Ok(pem);
+    };
+    // A public key that can't be read fails as a wrong signature does: it is read before.
+    finished(&["pkey", "-pubin", "-noout"], public, None)?;
+    match finished(words, public, None) {
+        Ok(_) => Ok(true),
+        Err(OpensslError::Said(_)) => Ok(false),
+        Err(other) => Err(other),
     }
-    Err(OpensslError::Nonsense(match kind {
-        Some(kind) => format!("there is no PEM entry of the kind '{kind}'"),
-        None => "there is no PEM entry in what was given".to_owned(),
-    }))
+}
+
+/// How a private key is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyForm {
+    /// Text.
+    Pem,
+    /// Bytes.
+    Der,
+}
+
+/// A private key written otherwise: closed with `new` when that is given, else open.
+pub fn rewrite(key: &[u8], old: Option<&str>, new: Option<&str>, form: KeyForm) -> Result<Vec<u8>, OpensslError> {
+    let (from, to) = (format!("env:{PASSPHRASE}"), format!("env:{NEW_PASSPHRASE}"));
+    let form = if form == KeyForm::Pem { "PEM" } else { "DER" };
+    let mut words = vec!["pkcs8", "-topk8", "-passin", &from, "-outform", form];
+    match new {
+        Some(_) => words.extend(["-v2", "aes-256-cbc", "-passout", &to]),
+        None => words.push("-nocrypt"),
+    }
+    Ok(finished_with(&words, key, old, new)?.stdout)
+}
+
+/// Certificates (PEM) as a message of PKCS#7, in PEM or DER.
+pub fn to_pkcs7(certificates: &[u8], form: KeyForm) -> Result<Vec<u8>, OpensslError> {
+    let form = if form == KeyForm::Pem { "PEM" } else { "DER" };
+    let words = ["crl2pkcs7", "-nocrl", "-certfile", "/dev/stdin", "-outform", form];
+    Ok(finished(&words, certificates, None)?.stdout)
+}
+
+/// The certificates of a message of PKCS#7, as PEM.
+pub fn of_pkcs7(message: &[u8], form: KeyForm) -> Result<String, OpensslError> {
+    let form = if form == KeyForm::Pem { "PEM" } else { "DER" };
+    run(&["pkcs7", "-print_certs", "-inform", form], message, None)
+}
+
+/// A container of PKCS#12 of certificates and, if there is one, their private key, all PEM.
+pub fn to_pkcs12(
+    entries: &[u8],
+    has_key: bool,
+    key_passphrase: Option<&str>,
+    passphrase: Option<&str>,
+    name: Option<&str>,
+    is_old: bool,
+) -> Result<Vec<u8>, OpensslError> {
+    let (from, to) = (format!("env:{PASSPHRASE}"), format!("env:{NEW_PASSPHRASE}"));
+    let mut words = vec!["pkcs12", "-export", "-passin", &from, "-passout", &to];
+    if !has_key {
+        words.push("-nokeys");
+    }
+    if is_old {
+        words.extend(["-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"]);
+    }
+    if let Some(name) = name {
+        words.extend(["-name", name]);
+    }
+    Ok(finished_with(&words, entries, key_passphrase, passphrase)?.stdout)
+}
+
+/// What a container of PKCS#12 holds of certificates, as PEM with what is said of each before it.
+pub fn of_pkcs12(container: &[u8], passphrase: Option<&str>) -> Result<String, OpensslError> {
+    run(&["pkcs12", "-nokeys", "-passin", &format!("env:{PASSPHRASE}")], container, passphrase)
 }
 
 #[cfg(test)]
@@ -224,16 +319,5 @@ mod tests {
         assert_eq!(of("X448 Public-Key:\npub:\n"), None);
         assert!(Algorithm::Rsa.size(Some(1024)).is_err() && Algorithm::Ec.size(Some(255)).is_err());
         assert!(Algorithm::named("dsa").is_err());
-    }
-
-    #[test]
-    fn entries_are_found_and_written_one_way() {
-        let text = "x\n-----BEGIN A-----\nQUJD REVG\n-----END A-----\n-----BEGIN B-----\nProc-Type: 4,ENCRYPTED\n\nQUJD\n-----END B-----";
-        assert_eq!(entry(text, None).unwrap(), "-----BEGIN A-----\nQUJDREVG\n-----END A-----\n");
-        let b = "-----BEGIN B-----\nProc-Type: 4,ENCRYPTED\n\nQUJD\n-----END B-----\n";
-        assert_eq!(entry(text, Some("B")).unwrap(), b);
-        for (wrong, kind) in [(text, Some("C")), ("x", None), ("-----BEGIN A-----\n<>\n-----END A-----", None)] {
-            assert!(entry(wrong, kind).is_err(), "{wrong}");
-        }
     }
 }
