@@ -297,7 +297,7 @@ fn edited(error: EditError) -> CallError {
     }
 }
 
-/// Copies a file beside itself; nothing for false and empty endings.
+/// Copies a file beside itself, whole or not at all; nothing for false and empty endings.
 pub(crate) fn keep(path: &Path, ending: &Value) -> Result<(), CallError> {
     let ending = match ending {
         Value::Bool(true) => ".bak".to_owned(),
@@ -305,7 +305,12 @@ pub(crate) fn keep(path: &Path, ending: &Value) -> Result<(), CallError> {
         value => String::from_value(value.clone()).unwrap_or_default(),
     };
     let copy = PathBuf::from(format!("{}{ending}", path.display()));
-    std::fs::copy(path, &copy).map(drop).map_err(failed(&copy))
+    let written = tempfile::Builder::new().prefix(".fleet-keep-").tempfile_in(copy.parent().unwrap_or(path));
+    let written = written.and_then(|file| {
+        std::fs::copy(path, file.path())?;
+        Ok(file.persist(&copy)?)
+    });
+    written.map(drop).map_err(failed(&copy))
 }
 
 /// Stores the new text when it differs and answers with the difference, or with whether there is one.

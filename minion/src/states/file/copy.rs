@@ -9,7 +9,7 @@ use super::owner::{Mode, Resolved, Wanted, make_parents};
 use super::text::named;
 use crate::cx::{Act, Look};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::fs::{make_directory, read_bounded};
+use crate::system::fs::{make_directory, plain, read_bounded};
 
 args! {
     /// Arguments of `file.copy`.
@@ -82,7 +82,10 @@ impl State for Copy {
 
     fn apply(&self, _act: &Act, todo: Todo) -> Result<Applied, Failure> {
         let path = &todo.path;
-        let failed = |_| Failure::new(format!("Failed to copy \"{}\" to \"{}\"", self.source, path.display()));
+        let failed = |error: std::io::Error| {
+            let why = plain(&error);
+            Failure::new(format!("Failed to copy \"{}\" to \"{}\": {why}", self.source, path.display()))
+        };
         let parent = path.parent().unwrap_or(Path::new("/"));
         if !parent.is_dir() {
             if !self.makedirs {
@@ -90,10 +93,7 @@ impl State for Copy {
             }
             make_parents(path, &todo.owner, self.dir_mode.as_ref().map_or(Ok(None), Mode::bits)?)?;
         }
-        if path.symlink_metadata().is_ok() {
-            remove(path).map_err(failed)?;
-        }
-        copy(Path::new(&self.source), path).map_err(failed)?;
+        put_copy(Path::new(&self.source), path).map_err(failed)?;
         todo.owner.apply(path, true)?;
         Ok(Applied::AsPlanned)
     }
@@ -127,8 +127,27 @@ pub(super) fn remove(path: &Path) -> std::io::Result<()> {
     if directory { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }
 }
 
+/// Puts a copy in the place of whatever is there, which goes only once the copy is complete.
+pub(super) fn put_copy(source: &Path, to: &Path) -> std::io::Result<()> {
+    let (folder, name) = (to.parent().unwrap_or(Path::new("/")), to.file_name().unwrap_or_default());
+    let beside = tempfile::Builder::new().prefix(".fleet-copy-").tempdir_in(folder)?;
+    let fresh = beside.path().join(name);
+    copy(source, &fresh)?;
+    put(&fresh, to)
+}
+
+/// Moves within a file system to the place of whatever is there.
+pub(super) fn put(from: &Path, to: &Path) -> std::io::Result<()> {
+    let is_directory = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+    // Only a file takes the place of a file in one step.
+    if is_directory(to) || (is_directory(from) && to.symlink_metadata().is_ok()) {
+        remove(to)?;
+    }
+    std::fs::rename(from, to)
+}
+
 /// Copies a file with its mode, or a directory with all below it; links inside it stay links.
-pub(super) fn copy(source: &Path, to: &Path) -> std::io::Result<()> {
+fn copy(source: &Path, to: &Path) -> std::io::Result<()> {
     if !source.is_dir() {
         return std::fs::copy(source, to).map(drop);
     }

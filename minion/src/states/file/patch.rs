@@ -92,7 +92,9 @@ impl State for Patch {
         if succeeded(&done) {
             Ok(Applied::Really(Report::new("Patch successfully applied").changes(done)))
         } else {
-            Err(Failure(Report::new("Failed to apply patch").changes(done)))
+            let said = |stream| done.get(stream).and_then(Value::as_str).unwrap_or_default();
+            let text = format!("Failed to apply patch to {}: {} {}", self.name, said("stdout"), said("stderr"));
+            Err(Failure(Report::new(text.trim_end()).changes(done)))
         }
     }
 }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use fleet_common::args;
 
-use super::copy::remove;
+use super::copy::{put, put_copy, remove};
 use super::text::{named, ready_parent};
 use crate::cx::{Act, Look};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
+use crate::system::fs::plain;
 
 args! {
     /// Arguments of `file.rename`.
@@ -46,17 +47,15 @@ impl State for Rename {
 
     fn apply(&self, _act: &Act, path: PathBuf) -> Result<Applied, Failure> {
         let (name, source) = (&self.name, Path::new(&self.source));
-        if path.symlink_metadata().is_ok() {
-            remove(&path)
-                .map_err(|_| Failure::new(format!("Failed to delete \"{name}\" in preparation for forced move")))?;
-        }
         let missing = |parent: &Path| format!("The target directory {} is not present", parent.display());
         ready_parent(&path, self.makedirs, missing)?;
-        let failed = |_| Failure::new(format!("Failed to move \"{}\" to \"{name}\"", self.source));
-        match std::fs::rename(source, &path) {
+        let failed = |error: std::io::Error| {
+            Failure::new(format!("Failed to move \"{}\" to \"{name}\": {}", self.source, plain(&error)))
+        };
+        match put(source, &path) {
             // Another file system: copied there, then removed here.
             Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
-                super::copy::copy(source, &path).and_then(|()| remove(source)).map_err(failed)?;
+                put_copy(source, &path).and_then(|()| remove(source)).map_err(failed)?;
             }
             other => other.map_err(failed)?,
         }

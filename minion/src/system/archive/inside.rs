@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, CWD, Dev, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid, chownat, fchmod, fchown,
-    futimens, linkat, mkdirat, mknodat, openat, openat2, symlinkat, unlinkat, utimensat,
+    futimens, linkat, mkdirat, mknodat, openat, openat2, renameat, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -65,14 +65,19 @@ impl Inside {
         Self::open(directory)
     }
 
-    /// A file; what has its name is replaced, never written through.
+    /// A file, whole or not at all; what has its name is replaced, never written through.
     pub fn file(&self, inner: &Path, facts: Facts, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-        let (folder, name) = self.free(inner)?;
+        let (folder, name) = self.place(inner, |inside, above| inside.made(above, 0o777))?;
+        let temporary = format!(".{:016x}.new", rand::random::<u64>());
         // Closed until it is what it shall be.
         let first = if facts.mode.is_some() { 0o600 } else { 0o666 };
-        let mut file = File::from(openat(&folder, name, NEW, Mode::from_raw_mode(first))?);
-        fill(&mut file)?;
-        facts.settle(&file)
+        let mut file = File::from(openat(&folder, &temporary, NEW, Mode::from_raw_mode(first))?);
+        let written = fill(&mut file).and_then(|()| facts.settle(&file));
+        let written = written.and_then(|()| Ok(renameat(&folder, &temporary, &folder, name)?));
+        if written.is_err() {
+            let _gone = unlinkat(&folder, &temporary, AtFlags::empty());
+        }
+        written
     }
 
     /// A directory, or the one that is there.
