@@ -310,8 +310,22 @@ impl Minion {
     }
 
     fn declare(&self, state: &str, declaration: &str) {
-        let text = format!("x:\n  {state}: {}\n", self.at_home(declaration));
-        std::fs::write(self.0.home().join("srv/case.sls"), text).unwrap();
+        self.write(&format!("x:\n  {state}: {declaration}\n"));
+    }
+
+    fn write(&self, sls: &str) {
+        std::fs::write(self.0.home().join("srv/case.sls"), self.at_home(sls)).unwrap();
+    }
+
+    /// What differs from the real machine.
+    pub(super) fn changed(&self) -> String {
+        self.0.changed()
+    }
+
+    /// Runs the states of an SLS where a line of shell was run before, with what that mounts; exit status and results.
+    pub(super) fn run(&self, sls: &str, line: &str, dry: bool) -> (i32, serde_json::Map<String, Value>) {
+        self.write(sls);
+        self.chunks_after(line, dry)
     }
 
     pub(super) fn shell(&self, line: &str) {
@@ -330,13 +344,17 @@ impl Minion {
 
     /// Runs the one chunk where a line of shell was run before, with what that mounts; its result.
     fn apply_after(&self, line: &str, dry: bool) -> Value {
+        let (_, chunks) = self.chunks_after(line, dry);
+        chunks.values().next().cloned().unwrap_or_else(|| panic!("no chunk ran"))
+    }
+
+    fn chunks_after(&self, line: &str, dry: bool) -> (i32, serde_json::Map<String, Value>) {
         let (call, home) = (program("saltcall"), self.0.home());
         let (line, test) = (format!("{} && exec \"$@\"", self.at_home(line)), format!("test={dry}"));
         let argv = [call.to_str().unwrap(), "-c", home.to_str().unwrap(), "--local", "--out", "json"];
         let finished = self.0.run(&[&["sh", "-ec", &line, "sh"], &argv[..], &["state.sls", "case", &test]].concat());
-        let answer = finished.json();
-        let chunk = answer["local"].as_object().and_then(|chunks| chunks.values().next()).cloned();
-        chunk.unwrap_or_else(|| panic!("{finished:?}"))
+        let chunks = finished.json()["local"].as_object().cloned().unwrap_or_else(|| panic!("{finished:?}"));
+        (finished.status, chunks)
     }
 
     /// Predicts, checks that nothing changed, applies and checks that something did.
