@@ -11,6 +11,7 @@ pub mod digest;
 pub mod exit;
 pub mod fault;
 pub mod files;
+pub mod frames;
 pub mod functions;
 pub mod ids;
 pub mod join;

@@ -1,12 +1,13 @@
 //! One database per UTC day of arrival, or several when much arrives: opened when first needed, dropped whole when its
 //! time is over.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::StoreError;
+use super::database::Database;
 use super::jobs::JobTables;
 use super::refused::Refused;
 use super::slot::Slot;
@@ -21,61 +22,6 @@ const REFUSED: &str = ".refused";
 const SHARE: u64 = 4;
 /// Smallest part of a day in bytes: an empty database has its size, too.
 const LEAST: u64 = 4 << 20;
-
-/// How the engine ends the name of a snapshot that it still writes.
-const UNFINISHED: &str = ".generating";
-
-/// A database with the handle that makes its commits survive a power cut.
-pub(super) struct Database {
-    pub(super) path: PathBuf,
-    pub(super) db: sled::Db,
-    file: File,
-}
-
-impl Database {
-    pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        remove_unfinished(path)?;
-        let db = sled::Config::new()
-            .path(path)
-            .cache_capacity(cache_bytes)
-            // The writer thread flushes; a second flusher would only compete with it.
-            .flush_every_ms(None)
-            .open()
-            .map_err(StoreError::engine(path))?;
-        let file_path = path.join("db");
-        let file = File::open(&file_path).map_err(StoreError::io(&file_path))?;
-        Ok(Self { path: path.to_owned(), db, file })
-    }
-
-    /// Makes everything written so far survive a killed process, or with `durable` a power cut.
-    pub(super) fn commit(&self, durable: bool) -> Result<(), StoreError> {
-        self.db.flush().map_err(StoreError::engine(&self.path))?;
-        if durable {
-            self.file.sync_data().map_err(StoreError::io(&self.path))?;
-        }
-        Ok(())
-    }
-}
-
-/// Removes snapshots that a kill or a full disk left unfinished: the engine takes them for finished ones that are
-/// damaged, and would never open again.
-fn remove_unfinished(path: &Path) -> Result<(), StoreError> {
-    let entries = match fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(StoreError::io(path)(error)),
-    };
-    for entry in entries {
-        let entry = entry.map_err(StoreError::io(path))?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("snap.") && name.ends_with(UNFINISHED) {
-            tracing::warn!(file = %entry.path().display(), "an unfinished snapshot of the database was removed");
-            fs::remove_file(entry.path()).map_err(StoreError::io(&entry.path()))?;
-        }
-    }
-    Ok(())
-}
 
 /// The jobs and returns that arrived on one day, or in one part of it.
 pub(super) struct Day {
@@ -151,6 +97,8 @@ impl Days {
         }
         let next = Self::day(&self.dir, newest.number, newest.part + 1);
         next.tables(self.cache_bytes)?;
+        // Little is written to the part behind from now on.
+        newest.tables(self.cache_bytes)?.database.settle()?;
         self.days.write().unwrap_or_else(PoisonError::into_inner).insert(0, next);
         Ok(true)
     }

@@ -10,7 +10,8 @@ use fleet_common::proto::ret::Return;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::days::{Database, Days};
+use super::database::{Database, Table};
+use super::days::Days;
 use super::rows::Rows;
 use crate::jobs::initial;
 
@@ -122,14 +123,14 @@ pub(super) struct JobTables {
     unsolicited: Rows,
     ledger: Rows,
     /// `expiry || jid` of every job that is not over: what a starting master takes up, without reading all.
-    live: sled::Tree,
+    live: Table,
     unsolicited_used: Mutex<Unsolicited>,
 }
 
 impl JobTables {
     pub(super) fn open(database: Database) -> Result<Self, StoreError> {
         let path = database.path.clone();
-        let rows = |table| Rows::open(&database.db, &path, table);
+        let rows = |table| Rows::open(&database, table);
         let unsolicited = rows("unsolicited")?;
         let mut used = Unsolicited::default();
         for row in unsolicited.scan(&path, b"") {
@@ -139,7 +140,7 @@ impl JobTables {
             jobs: rows("jobs")?,
             returns: rows("returns")?,
             ledger: rows("ledger")?,
-            live: database.db.open_tree("live").map_err(StoreError::engine(&path))?,
+            live: database.table("live")?,
             unsolicited,
             unsolicited_used: Mutex::new(used),
             database,
@@ -259,7 +260,7 @@ impl JobTables {
     fn live(&self, before: u64) -> Result<Vec<Jid>, StoreError> {
         let path = &self.database.path;
         let mut jids = Vec::new();
-        for key in self.live.range(..before.to_be_bytes()).keys() {
+        for key in self.live.below(before.to_be_bytes()).keys() {
             let key = key.map_err(StoreError::engine(path))?;
             let jid = key.get(8..).and_then(|jid| std::str::from_utf8(jid).ok()).and_then(|jid| jid.parse().ok());
             jids.push(jid.ok_or(StoreError::Corrupt { table: "live", why: "a key holds no job id".to_owned() })?);

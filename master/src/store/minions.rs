@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::StoreError;
-use super::days::Database;
+use super::database::Database;
 use super::mine::{Change, MineRow};
 use super::rows::Rows;
 
@@ -32,8 +32,8 @@ pub(super) struct MinionTables {
 impl MinionTables {
     pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         let database = Database::open(dir, cache_bytes)?;
-        let grains = Rows::open(&database.db, &database.path, "grains")?;
-        let mine = Rows::open(&database.db, &database.path, "mine")?;
+        let grains = Rows::open(&database, "grains")?;
+        let mine = Rows::open(&database, "mine")?;
         Ok(Self { database, grains, mine })
     }
 

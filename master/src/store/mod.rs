@@ -2,18 +2,20 @@
 //!
 //! One thread writes ([`writer`]): what is queued is committed together as soon as the last commit ended, without a
 //! timer. A write is acknowledged after it survives a killed process, and a durable one after it survives a power
-//! cut too (sled's flush is no fsync, so the files are synced here). Jobs and returns live in one directory per UTC
+//! cut too: it is noted in a file beside the engine's own ([`redo`]), which is brought to disk now and then ([`database`]). Jobs and returns live in one directory per UTC
 //! day of their arrival ([`days`]), or several when there are many, dropped whole by retention; minion data has its
 //! own database. After an error of the disk a database is opened again ([`slot`]), and jobs that were
 //! refused with it are removed ([`refused`]). Values over 64 KiB are split in
 //! rows ([`rows`]). Knows nothing of sockets, keys or targets.
 
+mod database;
 mod days;
 mod error;
 mod handle;
 mod jobs;
 mod mine;
 mod minions;
+mod redo;
 mod refused;
 mod rows;
 mod slot;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
+use super::database::{Database, Table};
 
 /// Largest value of one row in bytes.
 pub(super) const ROW: usize = 64 * 1024;
@@ -19,14 +20,14 @@ const SPLIT: u8 = 1;
 #[derive(Clone)]
 pub(super) struct Rows {
     table: &'static str,
-    heads: sled::Tree,
-    parts: sled::Tree,
+    heads: Table,
+    parts: Table,
 }
 
 impl Rows {
-    pub(super) fn open(db: &sled::Db, path: &Path, table: &'static str) -> Result<Self, StoreError> {
-        let heads = db.open_tree(table).map_err(StoreError::engine(path))?;
-        let parts = db.open_tree(format!("{table}+")).map_err(StoreError::engine(path))?;
+    pub(super) fn open(database: &Database, table: &'static str) -> Result<Self, StoreError> {
+        let heads = database.table(table)?;
+        let parts = database.table(&format!("{table}+"))?;
         Ok(Self { table, heads, parts })
     }
 
@@ -43,7 +44,7 @@ impl Rows {
                 self.parts.insert(part_key(key, number), part).map_err(StoreError::engine(path))?;
             }
         }
-        self.heads.insert(key, head).map_err(StoreError::engine(path))?;
+        self.heads.insert(key, &head).map_err(StoreError::engine(path))?;
         Ok(())
     }
 
@@ -149,8 +150,8 @@ mod tests {
     #[test]
     fn large_values_come_back_whole() {
         let dir = tempfile::tempdir().unwrap();
-        let db = sled::open(dir.path()).unwrap();
-        let rows = Rows::open(&db, dir.path(), "t").unwrap();
+        let database = Database::open(dir.path(), 1 << 20).unwrap();
+        let rows = Rows::open(&database, "t").unwrap();
         for size in [0, 1, ROW - 1, ROW, ROW + 1, 5 * ROW, 3 * ROW + 7] {
             let value: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
             rows.put(dir.path(), b"key", &value).unwrap();
@@ -160,14 +161,14 @@ mod tests {
         rows.remove(dir.path(), b"key").unwrap();
         assert_eq!(rows.get(dir.path(), b"key").unwrap(), None);
         assert_eq!(rows.get(dir.path(), b"key2").unwrap().unwrap().len(), 2 * ROW);
-        assert!(rows.parts.iter().values().all(|part| part.unwrap().len() <= ROW));
+        assert!(rows.parts.scan_prefix("").values().all(|part| part.unwrap().len() <= ROW));
     }
 
     #[test]
     fn what_is_removed_while_it_is_read_is_gone_and_what_lacks_parts_is_told() {
         let dir = tempfile::tempdir().unwrap();
-        let db = sled::open(dir.path()).unwrap();
-        let rows = Rows::open(&db, dir.path(), "t").unwrap();
+        let database = Database::open(dir.path(), 1 << 20).unwrap();
+        let rows = Rows::open(&database, "t").unwrap();
         let value = vec![7; 2 * ROW];
         for key in ["a", "b"] {
             rows.put(dir.path(), key.as_bytes(), &value).unwrap();

@@ -6,11 +6,12 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use fleet_common::frames::HEADER;
 use fleet_common::ids::{Jid, MinionId};
 use fleet_common::proto::ret::Return;
 
 use super::ledger::{Entry, Ledger, Span, Standing, interrupted};
-use super::record::{Begun, Chunk, Frames, HEADER, Record, frame, read};
+use super::record::{Begun, Chunk, Frames, Record, frame, read};
 
 /// Bounds of the file.
 #[derive(Debug, Clone, Copy)]

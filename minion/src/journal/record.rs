@@ -1,15 +1,12 @@
-//! Records and their frames: `mark, length, crc, payload`.
+//! Records and their frames.
 
+use fleet_common::frames::{self, HEADER, MARK};
 use fleet_common::ids::{FunctionName, Jid};
 use fleet_common::proto::decode::{Limits, decode, encode};
 use fleet_common::proto::ret::Return;
 use fleet_common::value::Value;
 use serde::{Deserialize, Serialize};
 
-/// Two bytes that start every frame, so that the next good one can be found after damage.
-const MARK: [u8; 2] = [0xf1, 0x5a];
-/// Bytes before the payload: mark, length (u32), crc32 of length and payload (u32), both little-endian.
-pub(super) const HEADER: usize = 10;
 /// Largest payload: a return of the wire's largest message with its envelope.
 pub(super) const MAX_PAYLOAD: usize = 17 * 1024 * 1024;
 
@@ -66,37 +63,12 @@ pub(super) enum Record {
 
 /// A record as it stands in the file.
 pub(super) fn frame(record: &Record) -> Vec<u8> {
-    let payload = encode(record);
-    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let mut out = Vec::with_capacity(HEADER + payload.len());
-    out.extend(MARK);
-    out.extend(length);
-    out.extend(checksum(length, &payload).to_le_bytes());
-    out.extend(payload);
-    out
-}
-
-fn checksum(length: [u8; 4], payload: &[u8]) -> u32 {
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&length);
-    crc.update(payload);
-    crc.finalize()
+    frames::frame(&encode(record))
 }
 
 /// The payload of the frame that starts `bytes`, if a whole and undamaged one does.
 fn payload(bytes: &[u8]) -> Option<&[u8]> {
-    let header = bytes.get(..HEADER)?;
-    if header[..2] != MARK {
-        return None;
-    }
-    let length = [header[2], header[3], header[4], header[5]];
-    let size = u32::from_le_bytes(length) as usize;
-    if size > MAX_PAYLOAD {
-        return None;
-    }
-    let payload = bytes.get(HEADER..HEADER + size)?;
-    let expected = u32::from_le_bytes([header[6], header[7], header[8], header[9]]);
-    (checksum(length, payload) == expected).then_some(payload)
+    frames::payload(bytes, MAX_PAYLOAD)
 }
 
 /// The record of a whole frame.

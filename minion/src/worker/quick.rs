@@ -50,6 +50,11 @@ impl Pool {
         Ok(Self { tasks })
     }
 
+    /// Runs `code` on this thread: for what is over before another thread would have woken.
+    pub fn here<T>(code: impl FnOnce() -> T) -> Result<T, PoolError> {
+        catch_unwind(AssertUnwindSafe(code)).map_err(|_| PoolError::Panicked)
+    }
+
     /// Runs `code` on the pool and waits for its value.
     pub async fn run<T: Send + 'static>(&self, code: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolError> {
         let (tell, told) = oneshot::channel();
