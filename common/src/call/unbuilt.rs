@@ -68,6 +68,27 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
             "vhost_exists",
         ],
     ),
+    (
+        "vault",
+        &[
+            "clear_cache",
+            "clear_token_cache",
+            "delete_secret",
+            "destroy_secret",
+            "get_server_config",
+            "list_secrets",
+            "patch_secret",
+            "policies_list",
+            "policy_delete",
+            "policy_fetch",
+            "policy_write",
+            "query",
+            "read_secret",
+            "update_config",
+            "write_raw",
+            "write_secret",
+        ],
+    ),
     ("nginx", &["configtest", "signal", "status", "version"]),
     (
         "helm",
@@ -149,6 +170,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
 
 /// States by module.
 const STATES: &[(&str, &[&str])] = &[
+    ("vault", &["policy_absent", "policy_present"]),
     ("npm", &["bootstrap", "cache_cleaned", "installed", "removed"]),
     ("rabbitmq_user", &["absent", "present"]),
     ("rabbitmq_vhost", &["absent", "present"]),
