@@ -173,7 +173,11 @@ fn hosts_append(_: &Act, arguments: Arguments) -> CallResult {
 fn hosts_remove(_: &Act, arguments: Arguments) -> CallResult {
     let args = Remove::bind("dnsutil.hosts_remove", arguments)?;
     let text = read(&args.hostsfile)?;
-    let content: String = text.split_inclusive('\n').filter_map(|line| without(line, &args.entries)).collect();
+    let mut content: String = text.split_inclusive('\n').filter_map(|line| without(line, &args.entries)).collect();
+    // Lines that were added have none after them.
+    if !content.is_empty() && !content.ends_with('\n') {
+        content.push('\n');
+    }
     write(&args.hostsfile, &content)?;
     Ok(Value::Null.into())
 }

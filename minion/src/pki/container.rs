@@ -139,7 +139,8 @@ impl Bundle {
     /// As it is written.
     pub fn written(&self, closing: &Closing<'_>) -> PkiResult<Vec<u8>> {
         let all = std::iter::once(&self.certificate).chain(&self.more);
-        let text: String = all.map(Certificate::pem).collect();
+        // With an empty line between them, as such files are written elsewhere.
+        let text = all.map(Certificate::pem).collect::<Vec<_>>().join("\n");
         Ok(match self.encoding {
             Encoding::Pem => text.into_bytes(),
             Encoding::Der if self.more.is_empty() => self.certificate.form().to_vec(),

@@ -185,13 +185,6 @@ pub fn ends_within(pem: &[u8], seconds: i64) -> Result<bool, OpensslError> {
     Ok(run(&["x509", "-noout", "-checkend", &seconds], pem, None).is_err())
 }
 
-/// The common name of a certificate's subject.
-pub fn common_name(pem: &[u8]) -> Result<String, OpensslError> {
-    let subject = run(&["x509", "-noout", "-subject", "-nameopt", "multiline,utf8,-esc_msb"], pem, None)?;
-    let name = subject.lines().find_map(|line| line.trim().strip_prefix("commonName")?.split_once("= "));
-    Ok(name.map(|(_, name)| name.to_owned()).unwrap_or_default())
-}
-
 /// A signature over `message` with a private key.
 ///
 /// The key goes through the standard input, the message, which is no secret, through a file.

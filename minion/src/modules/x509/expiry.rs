@@ -6,6 +6,7 @@ use fleet_common::value::{Map, Value};
 
 use super::{DOC, text};
 use crate::cx::Module;
+use crate::pki;
 use crate::system::openssl;
 
 const DAY: i64 = 86_400;
@@ -87,5 +88,5 @@ args! {
 
 fn subject(given: &str, text: &str) -> Result<Map, CallError> {
     let path = if given.contains("-----BEGIN ") { Value::Null } else { given.into() };
-    Ok(Map::from_iter([("path", path), ("cn", openssl::common_name(text.as_bytes())?.into())]))
+    Ok(Map::from_iter([("path", path), ("cn", pki::Certificate::load(text)?.common_name().into())]))
 }
