@@ -276,6 +276,10 @@ impl Campaign {
             self.harvest();
         }
         self.fleet.kill("master");
+        if !store.exists() && !matches!(fault, Fault::Restored) {
+            // Deleted before, and the master was killed before it made another.
+            return;
+        }
         let copy = |from: &PathBuf, to: &PathBuf| {
             let _ = fs::remove_dir_all(to);
             let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
