@@ -37,6 +37,7 @@ mod system_firewall;
 mod system_gem;
 mod system_git;
 mod system_network;
+mod system_nftables;
 mod system_states;
 mod system_tables;
 mod targets;

@@ -32,6 +32,7 @@ pub mod mine;
 pub mod mount;
 pub mod mysql;
 pub mod network;
+pub mod nftables;
 pub mod pillar;
 pub mod pip;
 pub mod pkg;
@@ -88,6 +89,7 @@ pub const MODULES: &[&[&Module]] = &[
         &kmod::MODULE,
         &locale::MODULE,
         &mount::MODULE,
+        &nftables::MODULE,
         &pillar::MODULE,
         &pip::MODULE,
         &pkg::MODULE,

@@ -30,6 +30,7 @@ pub mod locale;
 pub mod module;
 pub mod mount;
 pub mod mysql;
+pub mod nftables;
 pub mod pip;
 pub mod pkg;
 pub mod pkgrepo;
@@ -79,6 +80,7 @@ pub const STATES: &[&StateModule] = &[
     &mount::STATE,
     &group::STATE,
     &module::STATE,
+    &nftables::STATE,
     &pip::STATE,
     &pkg::STATE,
     &pkgrepo::STATE,

@@ -28,6 +28,7 @@ pub const SYSTEM_STATES: &[&str] = &[
     "kmod",
     "locale",
     "mount",
+    "nftables",
     "pip",
     "service",
     "ssh_auth",
