@@ -38,6 +38,8 @@ mod system_gem;
 mod system_git;
 mod system_network;
 mod system_nftables;
+mod system_nginx;
+mod system_npm;
 mod system_states;
 mod system_tables;
 mod targets;

@@ -36,6 +36,7 @@ const MORE: &[&[Case]] = &[
     crate::system_gem::CASES,
     crate::system_git::CASES,
     crate::system_nftables::CASES,
+    crate::system_npm::CASES,
     crate::system_tables::CASES,
 ];
 

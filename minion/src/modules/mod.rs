@@ -33,6 +33,8 @@ pub mod mount;
 pub mod mysql;
 pub mod network;
 pub mod nftables;
+pub mod nginx;
+pub mod npm;
 pub mod pillar;
 pub mod pip;
 pub mod pkg;
@@ -90,6 +92,8 @@ pub const MODULES: &[&[&Module]] = &[
         &locale::MODULE,
         &mount::MODULE,
         &nftables::MODULE,
+        &nginx::MODULE,
+        &npm::MODULE,
         &pillar::MODULE,
         &pip::MODULE,
         &pkg::MODULE,

@@ -31,6 +31,7 @@ pub mod module;
 pub mod mount;
 pub mod mysql;
 pub mod nftables;
+pub mod npm;
 pub mod pip;
 pub mod pkg;
 pub mod pkgrepo;
@@ -78,6 +79,7 @@ pub const STATES: &[&StateModule] = &[
     &kmod::STATE,
     &locale::STATE,
     &mount::STATE,
+    &npm::STATE,
     &group::STATE,
     &module::STATE,
     &nftables::STATE,

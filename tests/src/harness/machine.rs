@@ -29,6 +29,7 @@ pub const SYSTEM_STATES: &[&str] = &[
     "locale",
     "mount",
     "nftables",
+    "npm",
     "pip",
     "service",
     "ssh_auth",
