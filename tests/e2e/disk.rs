@@ -35,11 +35,25 @@ fn a_return_waits_for_space_on_its_minion() {
 
 #[test]
 fn a_full_disk_refuses_jobs_and_needs_no_restart() {
-    let mut fleet = Fleet::new(&FleetOptions::default());
-    let disk = match Disk::mount(&fleet.dir().join("master/var/cache"), 64) {
-        Ok(disk) => disk,
-        Err(reason) => return skip("a_full_disk_refuses_jobs_and_needs_no_restart", &reason),
-    };
+    let fleet = Fleet::new(&FleetOptions::default());
+    match Disk::mount(&fleet.dir().join("master/var/cache"), 64) {
+        Ok(disk) => refuses_and_goes_on(fleet, &disk),
+        Err(reason) => skip("a_full_disk_refuses_jobs_and_needs_no_restart", &reason),
+    }
+}
+
+#[test]
+fn a_file_system_that_is_full_when_it_writes_refuses_jobs_and_needs_no_restart() {
+    let fleet = Fleet::new(&FleetOptions::default());
+    match Disk::mount_image(&fleet.dir().join("master/var/cache"), 64) {
+        Ok(disk) => refuses_and_goes_on(fleet, &disk),
+        Err(reason) => {
+            skip("a_file_system_that_is_full_when_it_writes_refuses_jobs_and_needs_no_restart", &reason);
+        }
+    }
+}
+
+fn refuses_and_goes_on(mut fleet: Fleet, disk: &Disk) {
     fleet.start_master();
     fleet.start_minion("web1", "");
     fleet.accept(&["web1"]);

@@ -1,5 +1,6 @@
 //! The thread that writes: whatever is queued is applied and committed together.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -96,7 +97,7 @@ impl Shared {
 
 /// Runs until every handle is gone; what is queued then is still committed.
 pub(super) fn run(shared: &Shared, mut queue: mpsc::Receiver<Write>) {
-    let (mut retained, mut looked): (Option<(u64, Instant)>, Instant) = (None, Instant::now());
+    let mut retention = Retention { last: None, measured: Instant::now() };
     let mut group = Vec::new();
     while let Some(first) = next(shared, &mut queue) {
         group.push(first);
@@ -106,19 +107,41 @@ pub(super) fn run(shared: &Shared, mut queue: mpsc::Receiver<Write>) {
                 Err(_) => break,
             }
         }
-        commit_group(shared, &mut group);
+        let work = || {
+            commit_group(shared, &mut group);
+            retention.look(shared);
+        };
+        // The engine panics at some faults of the disk: whoever waits is told, and the next commit finds it closed or well.
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            shared.failed.add();
+            group.clear();
+        }
+    }
+}
+
+/// When was looked for what may go.
+struct Retention {
+    /// The day and the time.
+    last: Option<(u64, Instant)>,
+    /// When was looked how much there is.
+    measured: Instant,
+}
+
+impl Retention {
+    /// Divides the day when it has grown, and drops what is too old or too much, each now and then.
+    fn look(&mut self, shared: &Shared) {
         let now = (shared.options.now)();
         let day = now / 86_400_000;
         let mut divided = false;
-        if looked.elapsed() > LOOK_EVERY {
-            looked = Instant::now();
+        if self.measured.elapsed() > LOOK_EVERY {
+            self.measured = Instant::now();
             divided = shared.days.divide(shared.options.keep_bytes).unwrap_or_else(|error| {
                 tracing::warn!(%error, "another part of the day could not be begun");
                 false
             });
         }
-        if divided || retained.is_none_or(|(last, at)| last != day || at.elapsed() > RETAIN_EVERY) {
-            retained = Some((day, Instant::now()));
+        if divided || self.last.is_none_or(|(last, at)| last != day || at.elapsed() > RETAIN_EVERY) {
+            self.last = Some((day, Instant::now()));
             match shared.days.retain(now, shared.options.keep, shared.options.keep_bytes) {
                 Ok(0) => {}
                 Ok(parts) => {

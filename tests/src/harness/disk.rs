@@ -1,4 +1,4 @@
-//! A small disk in memory that can be filled.
+//! A small disk that can be filled: in memory, or a file system in a file.
 
 use std::fs;
 use std::io::Write;
@@ -17,13 +17,23 @@ impl Disk {
     /// The reason, for a test to skip itself by.
     pub fn mount(at: &Path, mib: u32) -> Result<Self, String> {
         fs::create_dir_all(at).map_err(|error| error.to_string())?;
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "fleet-test"]).arg(at);
-        match mount.output() {
-            Ok(output) if output.status.success() => Ok(Self { at: at.to_owned() }),
-            Ok(output) => Err(format!("nothing can be mounted: {}", String::from_utf8_lossy(&output.stderr).trim())),
-            Err(error) => Err(error.to_string()),
-        }
+        run(Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "fleet-test"]).arg(at))?;
+        Ok(Self { at: at.to_owned() })
+    }
+
+    /// As [`Disk::mount`], with a file system that finds a place for what is written only when it goes to the disk: it may
+    /// say then that there is none. Its image lies beside the directory.
+    ///
+    /// # Errors
+    /// The reason, for a test to skip itself by.
+    pub fn mount_image(at: &Path, mib: u32) -> Result<Self, String> {
+        fs::create_dir_all(at).map_err(|error| error.to_string())?;
+        let image = at.with_extension("image");
+        let file = fs::File::create(&image).map_err(|error| error.to_string())?;
+        file.set_len(u64::from(mib) << 20).map_err(|error| error.to_string())?;
+        run(Command::new("mkfs.ext4").args(["-q", "-m", "0"]).arg(&image))?;
+        run(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(at))?;
+        Ok(Self { at: at.to_owned() })
     }
 
     /// Uses every byte that is left.
@@ -50,5 +60,13 @@ impl Drop for Disk {
     fn drop(&mut self) {
         // Whoever still uses it keeps it until the end; a lazy unmount is enough.
         let _ = Command::new("umount").arg("-l").arg(&self.at).output();
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    match command.output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(format!("nothing can be mounted: {}", String::from_utf8_lossy(&output.stderr).trim())),
+        Err(error) => Err(format!("{:?}: {error}", command.get_program())),
     }
 }
