@@ -35,11 +35,11 @@ fn right(kind: &str) -> &'static str {
     }
 }
 
-/// A name with its last two letters swapped: what a person types in a hurry.
+/// A name with its last two different neighbours swapped: what a person types in a hurry.
 fn mistyped(name: &str) -> String {
     let mut letters: Vec<char> = name.chars().collect();
-    let end = letters.len();
-    letters.swap(end - 1, end - 2);
+    let last = (1..letters.len()).rfind(|&at| letters[at] != letters[at - 1]).expect("a name has different letters");
+    letters.swap(last, last - 1);
     letters.into_iter().collect()
 }
 

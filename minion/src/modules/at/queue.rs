@@ -137,7 +137,9 @@ impl Order {
     pub fn planned(&self) -> Result<Job, CallError> {
         tool::command(&["at"])?;
         let words = ["prlimit", "--fsize=0", "at", "-v", "--", &self.timespec];
-        let said = tool::finish(&self.program(&words)?)?.err();
+        // It ends by the signal of its first write, after it has told the time.
+        let finished = self.program(&words)?.run_to_any_end();
+        let said = finished.map_err(|error| CallError::Failed(error.to_string()))?.err();
         let first = said.lines().next().unwrap_or_default();
         let when = first.split_once(' ').and_then(|(_, date)| moment(date)).ok_or_else(|| self.refused(&said))?;
         Ok(self.job(0, when))

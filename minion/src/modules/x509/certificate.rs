@@ -158,7 +158,9 @@ fn policy(look: &Look, name: &str) -> Result<Option<Map>, CallError> {
 
 /// The arguments with what their policy says in place of what they say.
 fn bound_by_policy(look: &Look, function: &str, mut arguments: Map) -> Result<Map, CallError> {
-    let Some(name) = arguments.get("signing_policy").filter(|name| !name.is_null()).map(str_) else {
+    // What can be no name is refused with the other arguments.
+    let is_name = |name: &&Value| !matches!(name, Value::Null | Value::Map(_) | Value::List(_));
+    let Some(name) = arguments.get("signing_policy").filter(is_name).map(str_) else {
         return Ok(arguments);
     };
     let Some(mut policy) = policy(look, &name)? else {
