@@ -43,6 +43,7 @@ const TOOLS: &[Tool] = &[
     ("user.present", "[{name: fleetu}]", "useradd"),
     ("user.absent", "[{name: games}]", "userdel"),
     ("virtualenv.managed", "[{name: /srv/venv}, {venv_bin: venv}]", "python3"),
+    ("webutil.user_exists", "[{name: larry}, {password: x}, {htpasswd_file: /srv/passwords}]", "htpasswd"),
     ("x509.private_key_managed", "[{name: /srv/key}]", "openssl"),
 ];
 
@@ -128,6 +129,9 @@ const FILES: &[(&str, &str)] = &[
     ("file.uncomment", "[{name: /mnt/text}, {regex: word}]"),
     ("ini.options_present", "[{name: /mnt/ini}, {sections: {a: {b: BIG}}}]"),
     ("ini.sections_present", "[{name: /mnt/ini}, {sections: [new]}]"),
+    ("webutil.user_absent", "[{name: larry}, {htpasswd_file: /mnt/passwords}]"),
+    ("webutil.user_exists", "[{name: moe}, {password: x}, {htpasswd_file: /mnt/passwords}]"),
+    ("webutil.user_exists", "[{name: moe}, {password: x}, {htpasswd_file: /mnt/new-passwords}]"),
     ("x509.pem_managed", "[{name: /mnt/pem}, {text: HOME/pem}]"),
     ("x509.private_key_managed", "[{name: /mnt/key}, {algo: ed25519}]"),
 ];
@@ -166,7 +170,7 @@ const READ_ONLY: &[(&str, &str)] = &[
 
 /// What is in the file system, and what the states read.
 const FILLED: &str = "mount -t tmpfs -o size=64k none /mnt; printf 'key=1\\n# word\\n' > /mnt/text; printf '[a]\\nb = 1\\n' > /mnt/ini; \
-    mkdir /mnt/tidy; touch /mnt/tidy/a.old; echo '{}' > /mnt/data.json; \
+    mkdir /mnt/tidy; touch /mnt/tidy/a.old; echo '{}' > /mnt/data.json; printf 'larry:x\\ncurly:y\\n' > /mnt/passwords; \
     mkdir -p HOME/srv/tree; echo a > HOME/srv/tree/a; mkdir -p HOME/t/d; echo f > HOME/t/d/f; tar -C HOME/t -czf HOME/a.tar.gz d; \
     printf -- '-----BEGIN CERTIFICATE-----\\nQUJD\\n-----END CERTIFICATE-----\\n' > HOME/pem; \
     printf -- '--- a\\n+++ b\\n@@ -1,2 +1,2 @@\\n-key=1\\n+key=2\\n # word\\n' > HOME/srv/p.diff";

@@ -10,7 +10,7 @@ macro_rules! packages {
     ($more:literal) => {
         concat!(
             "mkdir -p HOME/made /srv/app; cd HOME/made\n",
-            "npm config set --location=user logs-dir=/tmp/npm-logs update-notifier=false audit=false offline=true 2>/dev/null\n",
+            "npm config set --location=user offline=true 2>/dev/null\n",
             "for version in 1.0.0 2.0.0; do printf '{\"name\":\"fleet-tiny\",\"version\":\"%s\"}' $version > package.json; ",
             "npm pack --silent >/dev/null 2>&1; done; rm package.json; cd /srv/app; echo '{}' > package.json\n",
             $more

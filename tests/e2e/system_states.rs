@@ -38,6 +38,7 @@ const MORE: &[&[Case]] = &[
     crate::system_nftables::CASES,
     crate::system_npm::CASES,
     crate::system_tables::CASES,
+    crate::system_webutil::CASES,
 ];
 
 const CASES: &[Case] = &[

@@ -125,6 +125,7 @@ pub const READ_ONLY: &[&str] = &[
     "timezone.zone_compare",
     "user.getent", "user.info", "user.list_groups", "user.list_users", "user.primary_group",
     "virtualenv.get_site_packages",
+    "webutil.verify",
     "x509.encode_certificate", "x509.encode_crl", "x509.encode_csr", "x509.encode_private_key", "x509.expired",
     "x509.expires", "x509.get_pem_entries", "x509.get_pem_entry", "x509.get_private_key_size", "x509.get_public_key",
     "x509.get_signing_policy", "x509.read_certificate", "x509.read_certificates", "x509.read_crl", "x509.read_csr",

@@ -6,12 +6,9 @@ use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, FromValue, Function};
 use fleet_common::value::{Map, Value};
 
+use super::tool;
 use crate::cx::{Act, Module};
 use crate::edit::Ini;
-use crate::system::fs::{self, WriteOptions};
-
-/// The largest file that is read.
-const LIMIT: u64 = 16 << 20;
 
 /// The module.
 pub const MODULE: Module = Module {
@@ -137,23 +134,12 @@ pub fn read(file: &str, separator: &str, encoding: Option<&str>) -> Result<Ini, 
     if !utf8 {
         return Err(CallError::Unsupported(format!("encoding {}", encoding.unwrap_or_default())));
     }
-    match fs::read_bounded(Path::new(file), LIMIT) {
-        Ok(bytes) => {
-            let text = String::from_utf8(bytes)
-                .map_err(|_| CallError::Failed(format!("{file}: not in UTF-8; nothing was changed")))?;
-            Ok(Ini::parse(&text, separator))
-        }
-        Err(fault) if fault.is_missing() => Ok(Ini::parse("", separator)),
-        Err(fault) => Err(CallError::Failed(fault.to_string())),
-    }
+    Ok(Ini::parse(&tool::text(Path::new(file))?, separator))
 }
 
 /// Writes a file.
 pub fn write(file: &str, ini: &Ini) -> Result<(), CallError> {
-    // A link is followed: the file it names is the one that programs read.
-    let path = std::fs::canonicalize(file).unwrap_or_else(|_| file.into());
-    fs::write_atomic(&path, ini.text().as_bytes(), &WriteOptions::default())
-        .map_err(|fault| CallError::Failed(fault.to_string()))
+    tool::rewrite(Path::new(file), &ini.text())
 }
 
 fn pairs(ini: &Ini, section: Option<&str>) -> Map {

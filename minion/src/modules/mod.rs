@@ -52,6 +52,7 @@ pub mod sysctl;
 pub mod timezone;
 pub mod tool;
 pub mod virtualenv;
+pub mod webutil;
 pub mod x509;
 
 use crate::cx::Module;
@@ -115,5 +116,6 @@ pub const MODULES: &[&[&Module]] = &[
         &accounts::SHADOW,
         &cron::MODULE,
         &virtualenv::MODULE,
+        &webutil::MODULE,
     ],
 ];

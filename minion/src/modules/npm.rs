@@ -6,7 +6,7 @@ use fleet_common::value::{Map, Value, json_load as json};
 
 use super::tool;
 use crate::cx::{Act, Module};
-use crate::system::command::{Finished, RunAs};
+use crate::system::command::{Command, Finished, RunAs};
 
 /// The module.
 pub const MODULE: Module = Module {
@@ -212,12 +212,12 @@ impl Npm {
         Ok(Self { dir: dir.filter(|dir| !dir.is_empty()).map(str::to_owned), run_as, env })
     }
 
-    fn run(&self, words: &[&str]) -> Result<Finished, CallError> {
+    fn command(&self, words: &[&str]) -> Result<Command, CallError> {
         let argv: Vec<&str> = std::iter::once("npm").chain(words.iter().copied()).collect();
         let mut command = tool::command(&argv)?.cwd(self.dir.as_deref().unwrap_or("/"));
-        // What npm would ask the network for itself is no part of what was asked for.
-        for (name, value) in [("npm_config_update_notifier", "false"), ("npm_config_fund", "false")] {
-            command = command.env(name, Some(value.as_ref()));
+        // What npm asks the network for itself is no part of what was asked for.
+        for name in ["update_notifier", "fund", "audit"] {
+            command = command.env(format!("npm_config_{name}"), Some("false".as_ref()));
         }
         for (name, value) in &self.env {
             command = command.env(name, Some(value.as_ref()));
@@ -225,11 +225,20 @@ impl Npm {
         if let Some(identity) = &self.run_as {
             command = command.run_as(identity.clone());
         }
-        tool::finish(&command)
+        Ok(command)
+    }
+
+    fn run(&self, words: &[&str]) -> Result<Finished, CallError> {
+        tool::finish(&self.command(words)?)
+    }
+
+    /// npm for what only reads: it keeps no log of it, which would be a trace of a dry run.
+    fn reading(&self, words: &[&str]) -> Result<Command, CallError> {
+        Ok(self.command(words)?.env("npm_config_logs_dir", Some("/dev/null".as_ref())))
     }
 
     fn said(&self, words: &[&str]) -> Result<String, CallError> {
-        tool::succeeded("npm", &self.run(words)?)
+        tool::succeeded("npm", &tool::finish(&self.reading(words)?)?)
     }
 
     /// Installs packages, or without any what the directory's own `package.json` names; what npm said.
@@ -302,7 +311,8 @@ impl Npm {
         words.extend(depth);
         words.push("--");
         words.extend(plain(names)?);
-        let finished = self.run(&words)?;
+        // Debian's npm also notes in its cache that it ran, and a list needs none.
+        let finished = tool::finish(&self.reading(&words)?.env("npm_config_cache", Some("/dev/null".as_ref())))?;
         // Its status is not 0 where something that is needed is missing, or where nothing is found.
         let told = json::parse(finished.out().trim());
         told.map_err(|_| CallError::Failed(format!("npm list: {}", finished.said())))

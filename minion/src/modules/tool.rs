@@ -59,6 +59,22 @@ pub fn table(path: &Path) -> Result<String, CallError> {
     }
 }
 
+/// The text of a file that is to be changed; one that is not there is empty, one that is no text is refused.
+pub fn text(path: &Path) -> Result<String, CallError> {
+    match fs::read_bounded(path, LIMIT) {
+        Ok(bytes) => String::from_utf8(bytes)
+            .map_err(|_| CallError::Failed(format!("{}: not in UTF-8; nothing was changed", path.display()))),
+        Err(fault) if fault.is_missing() => Ok(String::new()),
+        Err(fault) => Err(CallError::Failed(fault.to_string())),
+    }
+}
+
+/// Writes a file anew, whole or not at all, with the mode and owner that it had. A link is followed: the file it names is
+/// the one that programs read.
+pub fn rewrite(path: &Path, text: &str) -> Result<(), CallError> {
+    store(&std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), text)
+}
+
 /// Writes a table anew, whole or not at all.
 pub fn store(path: &Path, text: &str) -> Result<(), CallError> {
     fs::write_atomic(path, text.as_bytes(), &WriteOptions::default())

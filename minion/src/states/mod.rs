@@ -45,6 +45,7 @@ pub mod test;
 pub mod timezone;
 pub mod user;
 pub mod virtualenv;
+pub mod webutil;
 pub mod x509;
 
 pub use bind::bind;
@@ -106,5 +107,6 @@ pub const STATES: &[&StateModule] = &[
     &timezone::STATE,
     &user::STATE,
     &virtualenv::STATE,
+    &webutil::STATE,
     &x509::STATE,
 ];

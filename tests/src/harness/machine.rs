@@ -38,6 +38,7 @@ pub const SYSTEM_STATES: &[&str] = &[
     "timezone",
     "user",
     "virtualenv",
+    "webutil",
 ];
 
 /// Mounts the copy and runs the words after the first four (root, upper, work, home) inside.

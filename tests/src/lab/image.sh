@@ -10,8 +10,8 @@ image=$dir/image packages=$dir/packages
 wanted="nginx nginx-light cron"
 # What scenarios find there, stopped and disabled: servers take long to install.
 there="apache2 mariadb-server postgresql supervisor git ruby locales python3-pip python3-venv iptables kmod
-  debconf-utils openssl openssh-server patch"
-servers="apache2 mariadb postgresql supervisor ssh"
+  debconf-utils openssl openssh-server patch at nftables npm apache2-utils"
+servers="apache2 mariadb postgresql supervisor ssh atd nftables"
 
 debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,iproute2 "$suite" "$image" $mirror
 

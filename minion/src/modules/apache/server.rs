@@ -1,11 +1,11 @@
-//! What Apache says of itself, telling it to start and stop, and its files of passwords.
+//! What Apache says of itself, and telling it to start and stop.
 
 use fleet_common::args;
 use fleet_common::call::{CallError, Function};
 use fleet_common::value::{Map, Value};
 
 use crate::cx::Module;
-use crate::modules::cmd::split_words;
+use crate::modules::webutil::{self, Password, User};
 use crate::system::command::{Command, Finished, which};
 
 /// The part of the module.
@@ -93,39 +93,17 @@ pub const MODULE: Module = Module {
         ),
         Function::changes(
             "useradd",
-            "Adds somebody to a file of passwords, or changes the password; gives how `htpasswd` ended.",
+            "Adds somebody to a password file, or changes the password; the same as `webutil.useradd`.",
             "apache.useradd /etc/apache2/passwords larry secret",
-            Added::ROWS,
-            |_, arguments| {
-                let args = Added::bind("apache.useradd", arguments)?;
-                let mut words = split_words(&args.opts)?;
-                if let Some(other) = words.iter().find(|word| !word.starts_with('-') || word.contains('b')) {
-                    return Err(CallError::Invocation(format!("'{other}' can't be an option here")));
-                }
-                if !std::path::Path::new(&args.pwfile).exists() {
-                    words.push("-c".to_owned());
-                }
-                words.extend(["-i".to_owned(), "--".to_owned(), args.pwfile.clone(), args.user.clone()]);
-                let finished = htpasswd(&words, &args.password)?;
-                Ok(Map::from_iter([
-                    ("pid", Value::from(i64::from(finished.pid))),
-                    ("retcode", finished.status.into()),
-                    ("stdout", finished.out().into()),
-                    ("stderr", finished.err().into()),
-                ])
-                .into())
-            },
+            Password::ROWS,
+            |act, arguments| webutil::add(act, &Password::bind("apache.useradd", arguments)?),
         ),
         Function::changes(
             "userdel",
-            "Removes somebody from a file of passwords; gives what `htpasswd` said.",
+            "Removes somebody from a password file; the same as `webutil.userdel`.",
             "apache.userdel /etc/apache2/passwords larry",
-            Removed::ROWS,
-            |_, arguments| {
-                let args = Removed::bind("apache.userdel", arguments)?;
-                let words = ["-D".to_owned(), "--".to_owned(), args.pwfile.clone(), args.user.clone()];
-                Ok(htpasswd(&words, "")?.err().lines().collect::<Value>().into())
-            },
+            User::ROWS,
+            |act, arguments| webutil::remove(act, &User::bind("apache.userdel", arguments)?),
         ),
     ],
 };
@@ -140,30 +118,6 @@ args! {
     pub struct Signal {
         /// `start`, `stop`, `restart`, `graceful` or `graceful-stop`.
         signal: String,
-    }
-}
-
-args! {
-    /// Arguments of `apache.useradd`.
-    pub struct Added {
-        /// The file.
-        pwfile: String,
-        /// Who.
-        user: String,
-        /// The password; it goes to the program through its standard input.
-        password: String,
-        /// Options of `htpasswd`: `-B` for bcrypt, for example.
-        opts: String = String::new(),
-    }
-}
-
-args! {
-    /// Arguments of `apache.userdel`.
-    pub struct Removed {
-        /// The file.
-        pwfile: String,
-        /// Who.
-        user: String,
     }
 }
 
@@ -184,13 +138,6 @@ fn control(words: &[&str]) -> Result<Finished, CallError> {
 fn asked(words: &[&str]) -> Result<String, CallError> {
     let finished = control(words)?;
     if finished.status == 0 { Ok(finished.out()) } else { Err(CallError::Failed(finished.said())) }
-}
-
-fn htpasswd(words: &[String], input: &str) -> Result<Finished, CallError> {
-    let mut argv = vec![found(&["htpasswd"])?];
-    argv.extend(words.iter().map(Into::into));
-    let command = Command::argv(argv).c_locale().stdin(input);
-    command.run().map_err(|error| CallError::Failed(error.to_string()))
 }
 
 fn unreadable(option: &str) -> CallError {
