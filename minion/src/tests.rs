@@ -244,12 +244,13 @@ async fn a_return_is_kept_until_the_master_has_it() {
 async fn what_ran_when_the_minion_stopped_is_interrupted() {
     let dir = tempfile::tempdir().unwrap();
     let master = Master::start();
-    let first = minion(dir.path(), &master.connector);
+    let (first, journal) = minion_and_journal(dir.path(), &master.connector);
     master.connected(1).await;
     let mut slow = job(1, "t.sleep");
     slow.changes = true;
     master.publisher.publish(master.seal(slow.clone()));
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    master.until(|_| !journal.standing(Standing::Running).is_empty()).await;
+    drop(journal);
     // A ping does not wait for it.
     master.publisher.publish(master.seal(job(2, "q.count")));
     master.until(|seen| seen.returns.lock().unwrap().len() == 1).await;

@@ -141,7 +141,7 @@ fn a_call_through_a_daemon_without_a_master_does_not_hang() {
     assert!(wait_until(Duration::from_secs(10), || socket.exists().then_some(())).is_some(), "{}", fleet.log("web1"));
     let call = fleet.call("web1", &["test.ping", "--out", "json"]);
     assert_eq!((call.status, call.json()), (0, json!({"local": true})), "{call:?}");
-    assert!(call.took < Duration::from_secs(8), "{call:?}");
+    assert!(call.took < Duration::from_secs(20), "{call:?}");
 }
 
 /// A master that accepts connections and says nothing: `saltcall` gives up and says why.

@@ -8,6 +8,7 @@ use fleet_common::proto::api::{JobEvent, NewJob, Standing, Summary};
 use fleet_common::proto::request::KeyState;
 use fleet_common::value::Value;
 use fleet_master::api::JobView;
+use fleet_master::client::JobStream;
 use fleet_tests::stand_in::Figure;
 
 use super::jobs::{Stage, ping};
@@ -23,7 +24,11 @@ async fn leave(stage: &Stage, job: NewJob) -> Jid {
 /// Who answered, who is said to be lost, and the summary.
 async fn attach(stage: &Stage, jid: &Jid, follow: bool) -> (Vec<String>, Vec<(String, Standing)>, Summary) {
     let mut client = stage.client().await;
-    let mut stream = client.attach(jid, follow, false).await.unwrap();
+    read(client.attach(jid, follow, false).await.unwrap()).await
+}
+
+/// The stream to its end.
+async fn read(mut stream: JobStream) -> (Vec<String>, Vec<(String, Standing)>, Summary) {
     let (mut returned, mut lost) = (Vec::new(), Vec::new());
     while let Some(event) = stream.next().await.unwrap() {
         match event {
@@ -42,21 +47,35 @@ async fn attach(stage: &Stage, jid: &Jid, follow: bool) -> (Vec<String>, Vec<(St
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_comes_back_sees_every_return() {
     let stage = Stage::new("auto_accept: True").await;
-    let slow = Arc::new(|_: &fleet_common::proto::job::Job| {
-        tokio::task::block_in_place(|| std::thread::sleep(Duration::from_millis(700)));
+    // It answers when the gate is opened, however long everything else takes.
+    let (gate, opened) = std::sync::mpsc::channel::<()>();
+    let opened = std::sync::Mutex::new(opened);
+    let slow = Arc::new(move |_: &fleet_common::proto::job::Job| {
+        tokio::task::block_in_place(|| opened.lock().unwrap().recv().unwrap());
         Some(Value::Bool(true))
     });
     let mut quick = stage.minion(Figure::new("quick"));
     let mut late = stage.minion(Figure { act: slow, ..Figure::new("slow") });
     quick.wait_for(KeyState::Accepted).await;
     late.wait_for(KeyState::Accepted).await;
-    let jid = leave(&stage, ping("quick,slow")).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let (returned, lost, summary) = attach(&stage, &jid, false).await;
-    assert_eq!((returned, lost), (vec!["quick".to_owned()], vec![("slow".to_owned(), Standing::Sent)]));
+    let jid = leave(&stage, NewJob { timeout: Some(60.0), ..ping("quick,slow") }).await;
+    let (lost, summary) = loop {
+        match attach(&stage, &jid, false).await {
+            (returned, ..) if returned.is_empty() => tokio::time::sleep(Duration::from_millis(5)).await,
+            (returned, lost, summary) => {
+                assert_eq!(returned, ["quick"]);
+                break (lost, summary);
+            }
+        }
+    };
+    assert_eq!(lost, [("slow".to_owned(), Standing::Sent)]);
     assert_eq!(summary.silent.len(), 1);
     // Two follow at once; both see all.
-    let (one, two) = tokio::join!(attach(&stage, &jid, true), attach(&stage, &jid, true));
+    let (mut first, mut second) = (stage.client().await, stage.client().await);
+    let one = first.attach(&jid, true, false).await.unwrap();
+    let two = second.attach(&jid, true, false).await.unwrap();
+    gate.send(()).unwrap();
+    let (one, two) = tokio::join!(read(one), read(two));
     assert_eq!(one.0, ["quick", "slow"]);
     assert_eq!(two.0, ["quick", "slow"]);
     // Long after, from the store alone.
@@ -76,7 +95,7 @@ async fn a_job_waits_for_whoever_comes_online_and_stops_waiting_when_cancelled()
     let mut sleeper = stage.minion(figure.clone());
     sleeper.wait_for(KeyState::Accepted).await;
     drop(sleeper);
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    stage.wait_for_down("sleeper").await;
     let kept = leave(&stage, NewJob { ttl: Some(600), ..ping("sleeper") }).await;
     let cancelled = leave(&stage, NewJob { ttl: Some(600), ..ping("sleeper") }).await;
     let (_, lost, summary) = attach(&stage, &kept, false).await;

@@ -57,9 +57,13 @@ pub fn on_terminal(command: &Command) -> Option<String> {
     Some(String::from_utf8_lossy(&shown.stdout).into_owned())
 }
 
-/// Waits until `done` gives something, asking every 10 ms; `None` when the time is over.
+/// How much longer than on an idle machine anything may take on a busy one.
+const PATIENCE: u32 = 6;
+
+/// Waits until `done` gives something, asking every 10 ms; `None` when `time`, meant for an idle machine, is over
+/// several times.
 pub fn wait_until<T>(time: Duration, mut done: impl FnMut() -> Option<T>) -> Option<T> {
-    let end = Instant::now() + time;
+    let end = Instant::now() + time * PATIENCE;
     loop {
         if let Some(value) = done() {
             return Some(value);
