@@ -82,8 +82,7 @@ fn a_job_can_be_started_and_left() {
 fn whoever_interrupts_is_told_how_to_follow() {
     let fleet = one();
     let (begun, gate) = (fleet.dir().join("begun"), fleet.dir().join("gate"));
-    let line =
-        format!("touch {}; until test -e {}; do sleep 0.05; done; echo over", begun.display(), gate.display());
+    let line = format!("touch {}; until test -e {}; do sleep 0.05; done; echo over", begun.display(), gate.display());
     let mut command = fleet.ctl_command(&["web1", "cmd.run", &line]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     assert!(wait_until(Duration::from_secs(10), || begun.exists().then_some(())).is_some());

@@ -102,3 +102,18 @@ fn a_mistake_names_the_function_that_was_called() {
         assert_eq!(act.run(function, Arguments::positional(["999.1.1.1"])).unwrap().value, Value::Bool(false));
     }
 }
+
+/// What the reference answers to the same words.
+#[test]
+fn an_address_may_have_a_mask() {
+    let scratch = tempfile::tempdir().unwrap();
+    let act = minion(scratch.path());
+    let right = ["10.0.0.0/8", "10.0.0.1/32", "10.0.0.0/1", "10.0.0.1/08", "fe80::1/64", "fe80::/8", "fe80::/128"];
+    let wrong = ["10.0.0.1/33", "10.0.0.0/0", "10.0.0.1/8/8", "10.0.0.1/", "10.0.0.1/255.0.0.0", "::1/0", "::1/129"];
+    for (words, meant) in [(right, true), (wrong, false)] {
+        for word in words {
+            let answer = act.run("dig.check_ip", Arguments::positional([word])).unwrap().value;
+            assert_eq!(answer, Value::Bool(meant), "{word}");
+        }
+    }
+}

@@ -67,9 +67,13 @@ pub const MODULE: Module = Module {
             Policy::ROWS,
             |_, arguments| policy("dig.SPF", arguments),
         ),
-        Function::reads("check_ip", "True for an address.", "dig.check_ip 127.0.0.1", Addr::ROWS, |_, arguments| {
-            check_ip("dig.check_ip", arguments)
-        })
+        Function::reads(
+            "check_ip",
+            "True for an address, also with a mask behind a slash.",
+            "dig.check_ip 127.0.0.1",
+            Addr::ROWS,
+            |_, arguments| check_ip("dig.check_ip", arguments),
+        )
         .quick(),
     ],
 };
@@ -251,5 +255,24 @@ fn networks_of(
 
 pub(super) fn check_ip(function: &str, arguments: Arguments) -> CallResult {
     let Addr { addr } = Addr::bind(function, arguments)?;
-    Ok(addr.parse::<IpAddr>().is_ok().into())
+    Ok(is_address(&addr).into())
+}
+
+/// An address, of IPv6 with or without a zone, and after a slash perhaps how much of it is the network's: 1 to 32
+/// bits, of IPv6 8 to 128, as the reference draws it.
+fn is_address(text: &str) -> bool {
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits.trim().parse::<u8>())),
+        None => (text, None),
+    };
+    let parsed = match address.split_once('%') {
+        Some((address, zone)) if !zone.is_empty() => address.parse().map(IpAddr::V6).ok(),
+        _ => address.parse::<IpAddr>().ok(),
+    };
+    match (parsed, bits) {
+        (None, _) | (_, Some(Err(_))) => false,
+        (Some(_), None) => true,
+        (Some(IpAddr::V4(_)), Some(Ok(bits))) => (1..=32).contains(&bits),
+        (Some(IpAddr::V6(_)), Some(Ok(bits))) => (8..=128).contains(&bits),
+    }
 }

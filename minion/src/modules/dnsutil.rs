@@ -62,7 +62,7 @@ pub const MODULE: Module = Module {
         ),
         Function::reads(
             "check_ip",
-            "True for an address.",
+            "True for an address, also with a mask behind a slash.",
             "dnsutil.check_ip 127.0.0.1",
             dig::Addr::ROWS,
             |_, arguments| dig::check_ip("dnsutil.check_ip", arguments),

@@ -10,20 +10,20 @@ use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::Validity;
 
+use super::document::{Document, Kind};
 use super::extension::{Around, Place};
 use super::signer::{Public, Signer, algorithm_name, is_signed_by};
 use super::source::hexadecimal;
 use super::times::{self, DAY};
-use super::{PkiError, PkiResult, Request, colons, extension, fingerprint, joined, name, nonsense, part, pem, source};
-
-/// What PEM calls it.
-pub(super) const LABEL: &str = "CERTIFICATE";
+use super::{PkiResult, Request, colons, extension, fingerprint, joined, name, nonsense, part};
 
 /// A certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
-    pub(super) held: x509_cert::Certificate,
-    form: Vec<u8>,
+pub type Certificate = Document<x509_cert::Certificate>;
+
+impl Kind for x509_cert::Certificate {
+    const LABEL: &'static str = "CERTIFICATE";
+    const NOUN: &'static str = "certificate";
+    const SHORT: &'static str = "certificate";
 }
 
 /// The number of a certificate as it is shown, without the byte that only says it is positive.
@@ -56,28 +56,6 @@ pub(super) fn serial(value: &Value) -> PkiResult<SerialNumber> {
 }
 
 impl Certificate {
-    /// Of its form.
-    pub fn of_form(form: &[u8]) -> PkiResult<Self> {
-        let odd = |error| PkiError::Nonsense(format!("Could not load the certificate: it has not their form: {error}"));
-        Ok(Self { held: x509_cert::Certificate::from_der(form).map_err(odd)?, form: form.to_vec() })
-    }
-
-    /// The first that is given: PEM, its form in base64, or a file of either.
-    pub fn load(given: &str) -> PkiResult<Self> {
-        let forms = source::forms(&source::bytes(given)?, LABEL, "certificate")?;
-        Self::of_form(forms.first().map_or(&[][..], Vec::as_slice))
-    }
-
-    /// In bytes.
-    pub fn form(&self) -> &[u8] {
-        &self.form
-    }
-
-    /// As PEM.
-    pub fn pem(&self) -> String {
-        pem::encoded(LABEL, &self.form)
-    }
-
     /// Its key.
     pub fn public(&self) -> PkiResult<Public> {
         Public::new(self.held.tbs_certificate().subject_public_key_info().clone())
@@ -112,7 +90,7 @@ impl Certificate {
     pub fn shown(&self) -> PkiResult<Map> {
         let tbs = self.held.tbs_certificate();
         let public = self.public()?;
-        let sums = ["sha1", "sha256", "md5"].map(|sum| (sum, Value::from(fingerprint(sum, &self.form))));
+        let sums = ["sha1", "sha256", "md5"].map(|sum| (sum, Value::from(fingerprint(sum, self.form()))));
         Ok(Map::from_iter([
             ("version", Value::from(i64::from(tbs.version() as u8) + 1)),
             ("key_size", public.size().map_or(Value::Null, Value::from)),

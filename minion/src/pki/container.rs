@@ -1,6 +1,6 @@
 //! Files of certificates: one with those that follow it, in each encoding.
 
-use super::certificate::LABEL;
+use super::document::Kind;
 use super::{Certificate, PkiResult, nonsense, pem, source};
 use crate::system::openssl::{self, KeyForm, OpensslError};
 
@@ -117,7 +117,7 @@ impl Bundle {
     }
 
     fn of_text(text: &str, encoding: Encoding) -> PkiResult<Self> {
-        let forms = source::forms(text.as_bytes(), LABEL, "certificate")?;
+        let forms = source::forms(text.as_bytes(), <x509_cert::Certificate as Kind>::LABEL, "certificate")?;
         let mut all = forms.iter().map(|form| Certificate::of_form(form)).collect::<PkiResult<Vec<_>>>()?;
         if all.is_empty() {
             return nonsense("Could not load PEM-encoded certificate.");

@@ -12,50 +12,23 @@ use x509_cert::ext::pkix::{CrlNumber, CrlReason};
 use x509_cert::time::Time;
 
 use super::certificate::{Certificate, serial, serial_word};
+use super::document::{Document, Kind};
 use super::extension::{Around, Place};
 use super::given::Given;
 use super::signer::{Public, Signer, algorithm_name, is_signed_by};
 use super::times::{self, DAY};
-use super::{PkiError, PkiResult, extension, general, name, nonsense, pem, source};
-
-/// What PEM calls it.
-pub(super) const LABEL: &str = "X509 CRL";
+use super::{PkiResult, extension, general, name, nonsense};
 
 /// A list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct List {
-    pub(super) held: CertificateList,
-    form: Vec<u8>,
+pub type List = Document<CertificateList>;
+
+impl Kind for CertificateList {
+    const LABEL: &'static str = "X509 CRL";
+    const NOUN: &'static str = "certificate revocation list";
+    const SHORT: &'static str = "list";
 }
 
 impl List {
-    /// Of its form.
-    pub fn of_form(form: &[u8]) -> PkiResult<Self> {
-        let odd = |error| PkiError::Nonsense(format!("Could not load the list: it has not their form: {error}"));
-        Ok(Self { held: CertificateList::from_der(form).map_err(odd)?, form: form.to_vec() })
-    }
-
-    /// What is given: PEM, its form in base64, or a file of either.
-    pub fn load(given: &str) -> PkiResult<Self> {
-        Self::of_bytes(&source::bytes(given)?)
-    }
-
-    /// PEM or the form.
-    pub fn of_bytes(bytes: &[u8]) -> PkiResult<Self> {
-        let forms = source::forms(bytes, LABEL, "certificate revocation list")?;
-        Self::of_form(forms.first().map_or(&[][..], Vec::as_slice))
-    }
-
-    /// In bytes.
-    pub fn form(&self) -> &[u8] {
-        &self.form
-    }
-
-    /// As PEM.
-    pub fn pem(&self) -> String {
-        pem::encoded(LABEL, &self.form)
-    }
-
     /// True if it is signed by the private half of a key.
     pub fn is_signed_by(&self, public: &Public) -> PkiResult<bool> {
         let form = self.held.tbs_cert_list.to_der()?;

@@ -5,6 +5,7 @@ mod certificate;
 mod container;
 mod crl;
 mod differences;
+mod document;
 mod extension;
 mod general;
 mod given;

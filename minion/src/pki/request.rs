@@ -7,49 +7,22 @@ use x509_cert::ext::Extension;
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 
+use super::document::{Document, Kind};
 use super::extension::{Around, Place};
 use super::identifier::of_key;
 use super::signer::{Public, Signer, is_signed_by};
-use super::{PkiError, PkiResult, colons, extension, name, part, pem, source};
-
-/// What PEM calls it.
-pub(super) const LABEL: &str = "CERTIFICATE REQUEST";
+use super::{PkiResult, colons, extension, name, part};
 
 /// A request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    pub(super) held: CertReq,
-    form: Vec<u8>,
+pub type Request = Document<CertReq>;
+
+impl Kind for CertReq {
+    const LABEL: &'static str = "CERTIFICATE REQUEST";
+    const NOUN: &'static str = "certificate signing request";
+    const SHORT: &'static str = "request";
 }
 
 impl Request {
-    /// Of its form.
-    pub fn of_form(form: &[u8]) -> PkiResult<Self> {
-        let odd = |error| PkiError::Nonsense(format!("Could not load the request: it has not their form: {error}"));
-        Ok(Self { held: CertReq::from_der(form).map_err(odd)?, form: form.to_vec() })
-    }
-
-    /// What is given: PEM, its form in base64, or a file of either.
-    pub fn load(given: &str) -> PkiResult<Self> {
-        Self::of_bytes(&source::bytes(given)?)
-    }
-
-    /// PEM or the form.
-    pub fn of_bytes(bytes: &[u8]) -> PkiResult<Self> {
-        let forms = source::forms(bytes, LABEL, "certificate signing request")?;
-        Self::of_form(forms.first().map_or(&[][..], Vec::as_slice))
-    }
-
-    /// In bytes.
-    pub fn form(&self) -> &[u8] {
-        &self.form
-    }
-
-    /// As PEM.
-    pub fn pem(&self) -> String {
-        pem::encoded(LABEL, &self.form)
-    }
-
     /// Its key.
     pub fn public(&self) -> PkiResult<Public> {
         Public::new(self.held.info.public_key.clone())

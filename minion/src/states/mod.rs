@@ -17,6 +17,7 @@ pub mod cron;
 pub mod debconf;
 pub mod environ;
 pub mod file;
+mod firewall;
 pub mod gem;
 pub mod git;
 pub mod grains;

@@ -9,6 +9,7 @@ use fleet_common::value::{Map, Value};
 use crate::cx::{Act, Look};
 use crate::modules::iptables::{Family, Firewall, Place, Rule, same_rules, save, saved_file, wrote};
 use crate::modules::tool;
+use crate::states::firewall;
 use crate::states::{AnyState, Applied, Failure, Plan, PlannedState, Report, Run, State};
 
 args! {
@@ -53,16 +54,9 @@ pub fn bind(function: &str, arguments: Arguments, verb: Verb) -> Result<Box<dyn 
 
 /// The file that rules are to be kept in when it holds others than the kernel; `changing` when that will be so.
 pub fn to_save(asked: &Value, family: Family, changing: bool) -> Result<Option<PathBuf>, Failure> {
-    let path = match asked {
-        Value::Str(path) if path.starts_with('/') => PathBuf::from(path),
-        Value::Bool(true) => saved_file(family),
-        Value::Bool(false) | Value::Null => return Ok(None),
-        _ => return Err(Failure::new("save is true, false or the path of a file")),
-    };
-    if !changing && same_rules(&tool::table(&path)?, &Firewall::save(family)?) {
-        return Ok(None);
-    }
-    Ok(Some(path))
+    firewall::to_save(asked, saved_file(family), changing, |path| {
+        Ok(same_rules(&tool::table(path)?, &Firewall::save(family)?))
+    })
 }
 
 /// What is to be done.
@@ -178,12 +172,5 @@ impl State for Ruled {
 
 /// Keeps the rules; a failure says that they are in use all the same.
 pub fn keep(act: &Act, family: Family, file: Option<PathBuf>, name: &str, changed: bool) -> Result<Applied, Failure> {
-    let Some(file) = file else { return Ok(Applied::AsPlanned) };
-    match save(act, family, Some(file)) {
-        Ok(_) => Ok(Applied::AsPlanned),
-        Err(error) => {
-            let report = Report::new(format!("the rules are in use, but not kept for the next start: {error}"));
-            Err(Failure(if changed { report.change("locale", name) } else { report }))
-        }
-    }
+    file.map_or(Ok(Applied::AsPlanned), |file| firewall::kept(save(act, family, Some(file)), name, changed))
 }

@@ -9,6 +9,7 @@ use fleet_common::value::{Map, Value};
 use crate::cx::{Act, Look};
 use crate::modules::nftables::{Chain, Family, SAVED, build, save, saved};
 use crate::modules::tool;
+use crate::states::firewall;
 use crate::states::{AnyState, Applied, Failure, Plan, PlannedState, Report, Run, State};
 
 args! {
@@ -51,28 +52,12 @@ pub fn bind(function: &str, arguments: Arguments, verb: Verb) -> Result<Box<dyn 
 
 /// The file that rules are to be kept in when it holds others than the kernel; `changing` when that will be so.
 pub fn to_save(asked: &Value, family: &Family, changing: bool) -> Result<Option<PathBuf>, Failure> {
-    let path = match asked {
-        Value::Str(path) if path.starts_with('/') => PathBuf::from(path),
-        Value::Bool(true) => PathBuf::from(SAVED),
-        Value::Bool(false) | Value::Null => return Ok(None),
-        _ => return Err(Failure::new("save is true, false or the path of a file")),
-    };
-    if !changing && tool::table(&path)? == saved(family)? {
-        return Ok(None);
-    }
-    Ok(Some(path))
+    firewall::to_save(asked, PathBuf::from(SAVED), changing, |path| Ok(tool::table(path)? == saved(family)?))
 }
 
 /// Keeps the rules; a failure says that they are in use all the same.
 pub fn keep(act: &Act, family: &Family, file: Option<PathBuf>, name: &str, changed: bool) -> Result<Applied, Failure> {
-    let Some(file) = file else { return Ok(Applied::AsPlanned) };
-    match save(act, family, &file) {
-        Ok(_) => Ok(Applied::AsPlanned),
-        Err(error) => {
-            let report = Report::new(format!("the rules are in use, but not kept for the next start: {error}"));
-            Err(Failure(if changed { report.change("locale", name) } else { report }))
-        }
-    }
+    file.map_or(Ok(Applied::AsPlanned), |file| firewall::kept(save(act, family, &file), name, changed))
 }
 
 /// What is to be done.
