@@ -31,7 +31,7 @@ type Built = (Provider, &'static str, fn(&Look) -> bool);
 /// The implementations there are, best first: module, name, and whether this system has what it needs.
 const BUILT: &[Built] = &[
     // A system of this kind has dnf even where apt is installed as well.
-    (Provider::Pkg, "yumpkg", |look| is_of(look, "RedHat")),
+    (Provider::Pkg, "yumpkg", |look| is_family(look, "RedHat")),
     (Provider::Pkg, "aptpkg", |_| which("apt-get", None).is_some()),
     (Provider::Pkg, "yumpkg", |_| which("dnf", None).is_some()),
     (Provider::Service, "systemd_service", |_| Systemd::runs_here()),
@@ -44,7 +44,7 @@ const BUILT: &[Built] = &[
 ];
 
 /// True on a system of this family.
-fn is_of(look: &Look, family: &str) -> bool {
+pub fn is_family(look: &Look, family: &str) -> bool {
     look.grains().get("os_family").and_then(Value::as_str) == Some(family)
 }
 

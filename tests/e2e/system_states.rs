@@ -35,6 +35,7 @@ const MORE: &[&[Case]] = &[
     crate::system_firewall::CASES,
     crate::system_gem::CASES,
     crate::system_git::CASES,
+    crate::system_ifupdown::CASES,
     crate::system_nftables::CASES,
     crate::system_npm::CASES,
     crate::system_tables::CASES,

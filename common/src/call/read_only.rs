@@ -47,6 +47,7 @@ pub const READ_ONLY: &[&str] = &[
     "hashutil.sha256_digest", "hashutil.sha512_digest",
     "hosts.get_alias", "hosts.get_ip", "hosts.has_pair", "hosts.list_hosts",
     "ini.get_ini", "ini.get_option", "ini.get_section",
+    "ip.get_bond", "ip.get_interface", "ip.get_network_settings", "ip.get_routes",
     "iptables.build_rule", "iptables.check", "iptables.check_chain", "iptables.get_policy", "iptables.get_rules",
     "iptables.get_saved_policy", "iptables.get_saved_rules", "iptables.version",
     "jinja.import_json", "jinja.import_yaml", "jinja.load_map",

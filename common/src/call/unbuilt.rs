@@ -193,22 +193,6 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "ip",
-        &[
-            "apply_network_settings",
-            "build_bond",
-            "build_interface",
-            "build_network_settings",
-            "build_routes",
-            "down",
-            "get_bond",
-            "get_interface",
-            "get_network_settings",
-            "get_routes",
-            "up",
-        ],
-    ),
-    (
         "system",
         &[
             "get_computer_desc",
@@ -312,7 +296,6 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
 /// States by module.
 const STATES: &[(&str, &[&str])] = &[
     ("vault", &["policy_absent", "policy_present"]),
-    ("network", &["managed", "routes", "system"]),
     ("schedule", &["absent", "disabled", "enabled", "present"]),
     ("rabbitmq_user", &["absent", "present"]),
     ("rabbitmq_vhost", &["absent", "present"]),

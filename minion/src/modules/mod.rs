@@ -25,6 +25,7 @@ pub mod hashutil;
 pub mod hosts;
 pub mod http;
 pub mod ini;
+pub mod ip;
 pub mod iptables;
 pub mod kmod;
 pub mod locale;
@@ -88,6 +89,7 @@ pub const MODULES: &[&[&Module]] = &[
         &http::MODULE,
         &mine::MODULE,
         &ini::MODULE,
+        &ip::MODULE,
         &iptables::MODULE,
         &kmod::MODULE,
         &locale::MODULE,

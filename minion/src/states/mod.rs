@@ -31,6 +31,7 @@ pub mod locale;
 pub mod module;
 pub mod mount;
 pub mod mysql;
+pub mod network;
 pub mod nftables;
 pub mod npm;
 pub mod pip;
@@ -81,6 +82,7 @@ pub const STATES: &[&StateModule] = &[
     &kmod::STATE,
     &locale::STATE,
     &mount::STATE,
+    &network::STATE,
     &npm::STATE,
     &group::STATE,
     &module::STATE,

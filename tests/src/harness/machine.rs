@@ -28,6 +28,7 @@ pub const SYSTEM_STATES: &[&str] = &[
     "kmod",
     "locale",
     "mount",
+    "network",
     "nftables",
     "npm",
     "pip",
