@@ -25,22 +25,22 @@ pub enum Provider {
     Shadow,
 }
 
-/// One implementation.
-type Built = (Provider, &'static str, fn(&Look) -> bool);
+/// One implementation: module, name, what it needs, and whether this system has that.
+type Built = (Provider, &'static str, &'static str, fn(&Look) -> bool);
 
-/// The implementations there are, best first: module, name, and whether this system has what it needs.
+/// The implementations there are, best first.
 const BUILT: &[Built] = &[
     // A system of this kind has dnf even where apt is installed as well.
-    (Provider::Pkg, "yumpkg", |look| is_family(look, "RedHat")),
-    (Provider::Pkg, "aptpkg", |_| which("apt-get", None).is_some()),
-    (Provider::Pkg, "yumpkg", |_| which("dnf", None).is_some()),
-    (Provider::Service, "systemd_service", |_| Systemd::runs_here()),
-    (Provider::Service, "debian_service", |_| {
+    (Provider::Pkg, "yumpkg", "dnf", |look| is_family(look, "RedHat")),
+    (Provider::Pkg, "aptpkg", "apt-get", |_| which("apt-get", None).is_some()),
+    (Provider::Pkg, "yumpkg", "dnf", |_| which("dnf", None).is_some()),
+    (Provider::Service, "systemd_service", "a running systemd", |_| Systemd::runs_here()),
+    (Provider::Service, "debian_service", "/etc/init.d and update-rc.d", |_| {
         Path::new("/etc/init.d").is_dir() && which("update-rc.d", None).is_some()
     }),
-    (Provider::User, "useradd", |_| which("useradd", None).is_some()),
-    (Provider::Group, "groupadd", |_| which("groupadd", None).is_some()),
-    (Provider::Shadow, "linux_shadow", |_| Path::new("/etc/shadow").exists()),
+    (Provider::User, "useradd", "useradd", |_| which("useradd", None).is_some()),
+    (Provider::Group, "groupadd", "groupadd", |_| which("groupadd", None).is_some()),
+    (Provider::Shadow, "linux_shadow", "/etc/shadow", |_| Path::new("/etc/shadow").exists()),
 ];
 
 /// True on a system of this family.
@@ -71,8 +71,8 @@ pub fn provider(look: &Look, of: Provider, function: &str) -> Result<&'static st
     let opts = look.opts();
     let chosen = opts.get("providers").and_then(|all| all.get(module)).and_then(Value::as_str);
     if let Some(name) = chosen {
-        return built.clone().map(|(_, built, _)| *built).find(|built| *built == name).ok_or_else(|| {
-            let known: std::collections::BTreeSet<&str> = built.map(|(_, name, _)| *name).collect();
+        return built.clone().map(|(_, built, ..)| *built).find(|built| *built == name).ok_or_else(|| {
+            let known: std::collections::BTreeSet<&str> = built.map(|(_, name, ..)| *name).collect();
             let known: Vec<&str> = known.into_iter().collect();
             CallError::Unsupported(format!(
                 "the provider '{name}' that the option 'providers' sets for {module} (built: {})",
@@ -80,13 +80,14 @@ pub fn provider(look: &Look, of: Provider, function: &str) -> Result<&'static st
             ))
         });
     }
-    let found = built.clone().find(|(_, _, fits)| fits(look)).map(|(_, name, _)| *name);
+    let found = built.clone().find(|(.., fits)| fits(look)).map(|(_, name, ..)| *name);
     found.ok_or_else(|| {
-        let known: std::collections::BTreeSet<&str> = built.map(|(_, name, _)| *name).collect();
-        let known: Vec<&str> = known.into_iter().collect();
+        let needs: std::collections::BTreeSet<String> =
+            built.map(|(_, name, needs, _)| format!("{needs} (for {name})")).collect();
+        let needs: Vec<String> = needs.into_iter().collect();
         CallError::Failed(format!(
-            "'{function}' is not available on this system: it has nothing for {}",
-            known.join(", ")
+            "'{function}' is not available on this system: it has no {}; install it, or see that it is in PATH",
+            needs.join(" and no ")
         ))
     })
 }

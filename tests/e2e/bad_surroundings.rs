@@ -34,10 +34,10 @@ const TOOLS: &[Tool] = &[
     ("mount.mounted", "[{name: /srv}, {device: tmpfs}, {fstype: tmpfs}, {persist: false}]", "mount"),
     ("mysql_user.present", "[{name: larry}, {password: x}]", "mysql"),
     ("pip.installed", "[{name: tiny}]", "python3"),
-    ("pkg.installed", "[{name: no-such-package}]", "not available on this system"),
-    ("pkg.removed", "[{name: debianutils}]", "not available on this system"),
+    ("pkg.installed", "[{name: no-such-package}]", "no apt-get (for aptpkg)"),
+    ("pkg.removed", "[{name: debianutils}]", "no apt-get (for aptpkg)"),
     ("postgres_user.present", "[{name: larry}]", "psql"),
-    ("service.enabled", "[{name: fleet-script}]", "not available on this system"),
+    ("service.enabled", "[{name: fleet-script}]", "update-rc.d"),
     ("ssh_known_hosts.present", "[{name: 127.0.0.1}]", "ssh-key"),
     ("supervisord.running", "[{name: x}]", "supervisorctl"),
     ("user.present", "[{name: fleetu}]", "useradd"),
@@ -73,18 +73,19 @@ fn refused(test: &str, ground: &str, line: &str, cases: &[(&str, &str, String)])
     minion.shell(ground);
     let before = minion.changed();
     let sls: String =
-        cases.iter().map(|(state, body, _)| format!("'{state} {}':\n  {state}: {body}\n", body.len())).collect();
+        cases.iter().enumerate().map(|(at, (state, body, _))| format!("'{at}':\n  {state}: {body}\n")).collect();
     for dry in [true, false] {
         let (status, chunks) = minion.run(&sls, line, dry);
         assert!(dry || status != 0);
         let mut wrong = Vec::new();
-        for (state, body, told) in cases {
-            let chunk = chunks.values().find(|chunk| chunk["__id__"] == format!("{state} {}", body.len())).unwrap();
+        for (at, (state, body, told)) in cases.iter().enumerate() {
+            let id = at.to_string();
+            let chunk = chunks.values().find(|chunk| chunk["__id__"] == id.as_str()).unwrap();
             // What only doing it shows is no failure of a dry run.
             let settled = dry && chunk["result"] == Value::Null;
             let comment = chunk["comment"].as_str().unwrap_or_default();
             if !(settled || chunk["result"] == false && comment.contains(told.as_str())) {
-                wrong.push(format!("{state} (dry: {dry}, expects {told:?}): {}: {comment}", chunk["result"]));
+                wrong.push(format!("{state} {body} (dry: {dry}, expects {told:?}): {}: {comment}", chunk["result"]));
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -96,6 +97,51 @@ fn refused(test: &str, ground: &str, line: &str, cases: &[(&str, &str, String)])
 fn a_tool_that_is_missing_is_named() {
     let cases: Vec<_> = TOOLS.iter().map(|(state, body, tool)| (*state, *body, (*tool).to_owned())).collect();
     refused("a_tool_that_is_missing_is_named", GROUND, NONE, &cases);
+}
+
+/// A function that needs a program of the system, its arguments in YAML, and the program's name.
+const FUNCTIONS: &[(&str, &str, &str)] = &[
+    ("alternatives.install", "[pick, /usr/local/pick, /etc/hosts, 5]", "update-alternatives"),
+    ("apache.version", "[]", "apache2ctl"),
+    ("apache.a2enmod", "[lab]", "a2enmod"),
+    ("at.atq", "[]", "at"),
+    ("cron.raw_cron", "[root]", "crontab"),
+    ("debconf.get_selections", "[]", "debconf-get-selections"),
+    ("dig.A", "[localhost]", "dig"),
+    ("gem.list", "[]", "gem"),
+    ("git.init", "[/srv/new]", "git"),
+    ("group.add", "[fleetg]", "groupadd"),
+    ("iptables.get_rules", "[]", "iptables"),
+    ("kmod.load", "[lab_module]", "modprobe"),
+    ("locale.list_avail", "[]", "locale"),
+    ("mount.mount", "[/srv/x, tmpfs]", "mount"),
+    ("mysql.db_list", "[]", "mysql"),
+    ("network.ping", "[127.0.0.1]", "ping"),
+    ("network.traceroute", "[127.0.0.1]", "traceroute"),
+    ("nftables.list_tables", "[]", "nft"),
+    ("nginx.version", "[]", "nginx"),
+    ("npm.list", "[]", "npm"),
+    ("pip.list", "[]", "python3"),
+    ("pkg.version", "[bash]", "no apt-get (for aptpkg)"),
+    ("pkg.list_pkgs", "[]", "no apt-get (for aptpkg)"),
+    ("pkg.install", "[bash]", "no apt-get (for aptpkg)"),
+    ("postgres.db_list", "[]", "psql"),
+    ("service.enable", "[fleet-script]", "update-rc.d"),
+    ("ssh.recv_known_host_entries", "[127.0.0.1]", "ssh-key"),
+    ("supervisord.status", "[]", "supervisorctl"),
+    ("user.add", "[fleetu]", "useradd"),
+    ("virtualenv.create", "[/srv/venv]", "python3"),
+    ("webutil.useradd", "[/srv/passwords, larry, x]", "htpasswd"),
+    ("x509.create_private_key", "[]", "openssl"),
+];
+
+#[test]
+fn a_tool_that_a_function_needs_is_named() {
+    let case = |(name, arguments, tool): &(&str, &str, &str)| {
+        ("module.run", &*format!("[{{{name}: {arguments}}}]").leak(), (*tool).to_owned())
+    };
+    let cases: Vec<_> = FUNCTIONS.iter().map(case).collect();
+    refused("a_tool_that_a_function_needs_is_named", GROUND, NONE, &cases);
 }
 
 #[test]

@@ -185,10 +185,12 @@ pub enum Comment {
     Other,
 }
 
-/// True or, with the reason beside it, false: what these functions answer.
+/// True or, with the reason beside it, false: what these functions answer. A program that is missing or was killed has
+/// not answered: an error.
 pub(super) fn answer(done: Result<(), AccountFault>) -> CallResult {
     Ok(match done {
         Ok(()) => true.into(),
+        Err(AccountFault::Command(error)) => return Err(CallError::Failed(error.to_string())),
         Err(fault) => Outcome { diagnostics: vec![Diagnostic::user(fault.to_string())], ..false.into() },
     })
 }
