@@ -4,10 +4,10 @@
 /// Functions by module.
 const FUNCTIONS: &[(&str, &[&str])] = &[
     ("apache", &["server_status"]),
-    ("config", &["backup_mode", "dot_vals", "gather_bootstrap_script", "items", "manage_mode", "merge"]),
+    ("config", &["gather_bootstrap_script"]),
     ("event", &["fire", "fire_master", "send"]),
     ("http", &["update_ca_bundle"]),
-    ("match", &["ifelse"]),
+    ("pillar", &["ext"]),
     (
         "partition",
         &[

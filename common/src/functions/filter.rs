@@ -1,6 +1,7 @@
-//! What `grains.filter_by` and `match.filter_by` share: picking an entry, then base and merge.
+//! What `grains.filter_by`, `pillar.filter_by` and `match.filter_by` share: picking an entry, then base and merge.
 
 use crate::call::CallError;
+use crate::target::glob;
 use crate::value::{Map, Value, merge, python};
 
 /// What is done with the entry that was found.
@@ -13,6 +14,18 @@ pub(super) struct Around<'a> {
     pub merge: Option<&'a Value>,
     /// Joins lists while merging.
     pub merge_lists: bool,
+}
+
+/// The entry whose key is a shell pattern of a value, or of one of a list of them.
+pub(super) fn by_value(lookup: &Map, value: &Value, around: &Around<'_>) -> Result<Value, CallError> {
+    let single = std::slice::from_ref(value);
+    let values = value.as_list().unwrap_or(single);
+    let fits = |value: &Value| {
+        let text = python::str_(value);
+        let entry = lookup.iter().find(|(key, _)| glob::matches(&python::str_(key), &text));
+        entry.map(|(_, entry)| entry.clone()).filter(|entry| !entry.is_null())
+    };
+    finish(lookup, values.iter().find_map(fits), around)
 }
 
 /// Merges the found entry of `lookup` with its base and what the caller gave.

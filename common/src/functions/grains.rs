@@ -3,7 +3,6 @@
 use super::filter::{self, Around};
 use crate::args;
 use crate::call::{Arguments, CallResult, Code, Facts, Function, Module, PureModule};
-use crate::target::glob;
 use crate::value::{Map, Value, path, python};
 
 /// The module.
@@ -203,22 +202,14 @@ fn equals(facts: &dyn Facts, arguments: Arguments) -> CallResult {
 fn filter_by(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     let wanted = FilterBy::bind("grains.filter_by", arguments)?;
     let grains = facts.grains();
-    let null = Value::Null;
-    let grain = path::traverse_map(&grains, &wanted.grain, ":").unwrap_or(&null);
-    let single = std::slice::from_ref(grain);
-    let values = grain.as_list().unwrap_or(single);
-    let fits = |value: &Value| {
-        let text = python::str_(value);
-        let entry = wanted.lookup_dict.iter().find(|(key, _)| glob::matches(&python::str_(key), &text));
-        entry.map(|(_, entry)| entry.clone()).filter(|entry| !entry.is_null())
-    };
+    let grain = path::traverse_map(&grains, &wanted.grain, ":").unwrap_or(&Value::Null);
     let around = Around {
         default: &wanted.default,
         base: wanted.base.as_deref(),
         merge: wanted.merge.as_ref(),
         merge_lists: false,
     };
-    Ok(filter::finish(&wanted.lookup_dict, values.iter().find_map(fits), &around)?.into())
+    Ok(filter::by_value(&wanted.lookup_dict, grain, &around)?.into())
 }
 
 /// Masks what identifies a machine or its owner, as `sanitize=True` promises.

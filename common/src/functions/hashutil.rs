@@ -1,7 +1,8 @@
 //! `hashutil.*` on texts: digests, base64, HMAC.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
 use crate::args;
 use crate::call::{Arguments, CallError, CallResult, Code, Function, Module, PureModule};
@@ -168,13 +169,57 @@ fn hashed(text: &str, algorithm: &str) -> CallResult {
 }
 
 fn decoded(function: &str, arguments: Arguments) -> CallResult {
-    let text: String = Text::bind(function, arguments)?.instr.split_whitespace().collect();
-    match STANDARD.decode(text) {
-        Ok(bytes) => Ok(match String::from_utf8(bytes) {
-            Ok(text) => Value::from(text),
-            Err(error) => Value::Bytes(error.into_bytes()),
+    let bytes = lenient(&Text::bind(function, arguments)?.instr).map_err(CallError::Failed)?;
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => Value::from(text),
+        Err(error) => Value::Bytes(error.into_bytes()),
+    }
+    .into())
+}
+
+/// What a text in base64 stands for, read as Python does: characters that mean nothing are passed over, and the text
+/// ends where it is padded.
+fn lenient(text: &str) -> Result<Vec<u8>, String> {
+    const ANY_END: GeneralPurpose = GeneralPurpose::new(
+        &base64::alphabet::STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_allow_trailing_bits(true)
+            .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+    );
+    let mut data = Vec::new();
+    let (mut pads, mut is_ended) = (0, false);
+    for &byte in text.as_bytes() {
+        if byte == b'=' {
+            pads += 1;
+            if data.len() % 4 >= 2 && data.len() % 4 + pads >= 4 {
+                is_ended = true;
+                break;
+            }
+        } else if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/') {
+            data.push(byte);
+            pads = 0;
         }
-        .into()),
-        Err(error) => Err(CallError::Failed(format!("this is no base64: {error}"))),
+    }
+    match data.len() % 4 {
+        1 => Err(format!(
+            "Invalid base64-encoded string: number of data characters ({}) cannot be 1 more than a multiple of 4",
+            data.len()
+        )),
+        2 | 3 if !is_ended => Err("Incorrect padding".to_owned()),
+        _ => ANY_END.decode(data).map_err(|error| format!("this is no base64: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lenient;
+
+    #[test]
+    fn base64_is_read_as_python_does() {
+        for (text, bytes) in [("YQ==YQ==", "a"), ("Y=WJj", "abc"), ("YQ=\n=", "a"), ("!!", ""), ("====", "")] {
+            assert_eq!(lenient(text), Ok(bytes.as_bytes().to_vec()), "{text}");
+        }
+        assert_eq!(lenient("YQ"), Err("Incorrect padding".to_owned()));
+        assert!(lenient("YWJjZ").unwrap_err().contains("(5)"));
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::filter::{self, Around};
 use crate::args;
-use crate::call::{Arguments, CallResult, Code, Facts, Function, Module, PureModule};
+use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, PureModule};
 use crate::proto::job::{Target, TargetKind};
 use crate::target::{Matcher, Subject};
 use crate::value::{Map, Value, python};
@@ -54,6 +54,14 @@ pub const MODULE: PureModule = Module {
             example: "match.filter_by '{web*: [caching], db*: [db]}'",
             args: FilterBy::ROWS,
             code: Code::Reads(filter_by),
+        },
+        Function {
+            name: "ifelse",
+            quick: true,
+            doc: "The value behind the first target that means this minion; the last argument when none does.",
+            example: "match.ifelse 'web*' caching 'db*' query nothing",
+            args: IfElse::ROWS,
+            code: Code::Reads(ifelse),
         },
         Function {
             name: "search_by",
@@ -138,6 +146,16 @@ args! {
     }
 }
 
+args! {
+    /// Arguments of `match.ifelse`.
+    pub struct IfElse {
+        /// Targets, each with a value behind it, and the value for all others.
+        *args: Vec<Value>,
+        /// `minion_id`: match as another minion.
+        **kwargs: Map,
+    }
+}
+
 /// The minion of the facts, under its own or another id.
 struct Minion {
     id: String,
@@ -200,6 +218,22 @@ fn filter_by(facts: &dyn Facts, arguments: Arguments) -> CallResult {
     let around =
         Around { default: &wanted.default, base: None, merge: wanted.merge.as_ref(), merge_lists: wanted.merge_lists };
     Ok(filter::finish(&wanted.lookup, found.map(|(_, value)| value.clone()), &around)?.into())
+}
+
+fn ifelse(facts: &dyn Facts, arguments: Arguments) -> CallResult {
+    let IfElse { args, mut kwargs } = IfElse::bind("match.ifelse", arguments)?;
+    let id = kwargs.remove("minion_id").filter(|id| !id.is_null()).map(|id| python::str_(&id));
+    if let Some((name, _)) = kwargs.iter().next() {
+        let name = python::str_(name);
+        return Err(CallError::Invocation(format!("match.ifelse has no argument '{name}', only 'minion_id'")));
+    }
+    let (pairs, [default]) = args.as_chunks::<2>() else {
+        return Err(CallError::Failed("The ifelse function must have an odd number of arguments!".to_owned()));
+    };
+    let minion = minion(facts, id);
+    let is_meant = |target: &Value| meant(facts, &minion, Target::new(TargetKind::Compound, expression(target)));
+    let found = pairs.iter().find(|[target, _]| is_meant(target)).map_or(default, |[_, value]| value);
+    Ok(found.clone().into())
 }
 
 fn search_by(facts: &dyn Facts, arguments: Arguments) -> CallResult {

@@ -12,6 +12,7 @@ pub mod hashutil;
 pub mod jinja;
 pub mod log;
 pub mod matching;
+mod option_defaults;
 pub mod pillar;
 pub mod random;
 pub mod salt_version;
@@ -19,6 +20,7 @@ pub mod sdb;
 pub mod slsutil;
 mod snapshot;
 pub mod test;
+mod test_more;
 pub(crate) mod twister;
 
 use crate::call::PureModule;
@@ -39,6 +41,7 @@ pub const MODULES: &[&PureModule] = &[
     &sdb::MODULE,
     &slsutil::MODULE,
     &test::MODULE,
+    &test_more::MODULE,
 ];
 
 #[cfg(test)]

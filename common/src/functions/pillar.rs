@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::filter::{self, Around};
 use crate::args;
 use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, PureModule};
 use crate::pillar::Wanted;
@@ -79,6 +80,14 @@ pub const MODULE: PureModule = Module {
             }),
         },
         Function {
+            name: "filter_by",
+            quick: true,
+            doc: "The entry of a mapping whose key is the value at a path of the pillar, merged with others.",
+            example: "pillar.filter_by '{web: Serve it up, db: I query}' role",
+            args: FilterBy::ROWS,
+            code: Code::Reads(filter_by),
+        },
+        Function {
             name: "obfuscate",
             quick: false,
             doc: "The pillar, compiled afresh, with every value replaced by its type.",
@@ -115,10 +124,26 @@ args! {
 args! {
     /// Arguments of `pillar.items`.
     pub struct Items {
-        /// Names of keys (ignored, as in the reference).
-        *args: Vec<Value>,
+        /// Paths of values, instead of everything; what is not there is an empty text.
+        *args: Vec<String>,
         /// `pillar`, `pillarenv`, `saltenv`.
         **kwargs: Map,
+    }
+}
+
+args! {
+    /// Arguments of `pillar.filter_by`.
+    pub struct FilterBy {
+        /// Entries by value.
+        lookup_dict: Map,
+        /// Path of the value.
+        pillar: String,
+        /// A mapping that is merged over the entry.
+        merge: Option<Value> = None,
+        /// Key of the entry taken when none fits.
+        default: String = "default".to_owned(),
+        /// Key of the entry that the found one is merged over.
+        base: Option<String> = None,
     }
 }
 
@@ -182,7 +207,7 @@ fn items(facts: &dyn Facts, function: &str, arguments: Arguments) -> CallResult 
 
 /// The pillar compiled for this call.
 fn compiled(facts: &dyn Facts, function: &str, arguments: Arguments) -> Result<Arc<Map>, CallError> {
-    let mut given = Items::bind(function, arguments)?.kwargs;
+    let Items { args: wanted, kwargs: mut given } = Items::bind(function, arguments)?;
     if given.remove("pillar_enc").is_some_and(|given| given != Value::Null) {
         return Err(CallError::Unsupported(format!("{function} with pillar_enc")));
     }
@@ -195,7 +220,12 @@ fn compiled(facts: &dyn Facts, function: &str, arguments: Arguments) -> Result<A
         }
     };
     let mut text = |name: &str| given.remove(name).and_then(|value| value.as_str().map(str::to_owned));
-    facts.compile_pillar(&of_environment(facts, text("pillarenv"), text("saltenv"), overrides))
+    let pillar = facts.compile_pillar(&of_environment(facts, text("pillarenv"), text("saltenv"), overrides))?;
+    if wanted.is_empty() {
+        return Ok(pillar);
+    }
+    let found = |key: &String| path::traverse_map(&pillar, key, ":").cloned().unwrap_or_else(|| Value::from(""));
+    Ok(Arc::new(wanted.iter().map(|key| (key.as_str(), found(key))).collect()))
 }
 
 /// Which pillar these arguments mean.
@@ -232,6 +262,19 @@ fn item(facts: &dyn Facts, arguments: Arguments) -> CallResult {
         found.insert(key, value);
     }
     Ok(found.into())
+}
+
+fn filter_by(facts: &dyn Facts, arguments: Arguments) -> CallResult {
+    let wanted = FilterBy::bind("pillar.filter_by", arguments)?;
+    let around = Around {
+        default: &wanted.default,
+        base: wanted.base.as_deref(),
+        merge: wanted.merge.as_ref(),
+        merge_lists: false,
+    };
+    let pillar = facts.pillar();
+    let value = path::traverse_map(&pillar, &wanted.pillar, ":").unwrap_or(&Value::Null);
+    Ok(filter::by_value(&wanted.lookup_dict, value, &around)?.into())
 }
 
 fn keys(facts: &dyn Facts, arguments: Arguments) -> CallResult {

@@ -212,6 +212,9 @@ fn generator(seed: Option<&Value>) -> Twister {
     }
 }
 
+/// Algorithms of the reference without further libraries.
+const NATIVE: &str = "['sha512', 'sha256', 'blowfish', 'md5', 'crypt']";
+
 fn shadow_hash(_: &dyn Facts, arguments: Arguments) -> CallResult {
     let given = Shadow::bind("random.shadow_hash", arguments)?;
     let by_chance = |len: usize| -> String {
@@ -229,7 +232,8 @@ fn shadow_hash(_: &dyn Facts, arguments: Arguments) -> CallResult {
         }
         other => Err(CallError::Invocation(format!(
             "Cannot hash using '{other}' hash algorithm. \
-             Natively supported algorithms are: ['sha512', 'sha256', 'blowfish', 'md5', 'crypt']."
+             Natively supported algorithms are: {NATIVE}. \
+             If passlib is installed (False), the supported algorithms are: {NATIVE}."
         ))),
     }
 }

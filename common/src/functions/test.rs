@@ -188,7 +188,7 @@ pub const MODULE: PureModule = Module {
         Function {
             name: "collatz",
             quick: false,
-            doc: "Computes the Collatz sequence from a number down to 1 and how many seconds that took.",
+            doc: "Computes the Collatz sequence from a number until 1 is reached and how many seconds that took.",
             example: "test.collatz 3",
             args: Number::ROWS,
             code: Code::Reads(collatz),
@@ -352,17 +352,19 @@ fn fib(_: &dyn Facts, arguments: Arguments) -> CallResult {
 }
 
 fn collatz(_: &dyn Facts, arguments: Arguments) -> CallResult {
-    let mut number = i128::from(Number::bind("test.collatz", arguments)?.num);
+    let first = i128::from(Number::bind("test.collatz", arguments)?.num);
     let start = Instant::now();
-    if number < 1 {
+    if first < 1 {
         return Err(CallError::Invocation("test.collatz takes numbers from 1".to_owned()));
     }
+    let (mut number, mut was_halved) = (first, false);
     let mut steps = Vec::new();
     while number > 1 {
-        steps.push(Value::from(number));
+        // Python's division makes a float, and what follows stays one.
+        steps.push(if was_halved { Value::Float(number as f64) } else { Value::from(number) });
+        was_halved |= number % 2 == 0;
         number = if number % 2 == 0 { number / 2 } else { number * 3 + 1 };
     }
-    steps.push(Value::from(1));
     Ok(timed(Value::List(steps), start))
 }
 

@@ -32,15 +32,10 @@ pub const MODULE: Module = Module {
             "The name that a name stands for.",
             "dig.CNAME www.example.org",
             Host::ROWS,
-            |_, arguments| {
-                let Host { host, nameserver } = Host::bind("dig.CNAME", arguments)?;
-                let answer = ask(&host, "CNAME", nameserver.as_deref())?;
-                Ok(Outcome::with_status(answer.lines.join("\n"), answer.status))
-            },
+            |_, arguments| canonical("dig.CNAME", arguments),
         ),
         Function::reads("PTR", "The names of an address.", "dig.PTR 192.0.2.1", Ip::ROWS, |_, arguments| {
-            let Ip { ip, nameserver } = Ip::bind("dig.PTR", arguments)?;
-            Ok(answered(run(&["-x", plain(&ip)?], nameserver.as_deref())?))
+            names("dig.PTR", arguments)
         }),
         Function::reads("TXT", "The texts of a name.", "dig.TXT example.org", Host::ROWS, |_, arguments| {
             let Host { host, nameserver } = Host::bind("dig.TXT", arguments)?;
@@ -67,6 +62,32 @@ pub const MODULE: Module = Module {
             Policy::ROWS,
             |_, arguments| policy("dig.SPF", arguments),
         ),
+        // Names as older trees write them.
+        Function::reads("a", "Another name of dig.A.", "dig.a www.example.org", Host::ROWS, |_, arguments| {
+            addresses("dig.a", "A", arguments)
+        }),
+        Function::reads("aaaa", "Another name of dig.AAAA.", "dig.aaaa www.example.org", Host::ROWS, |_, arguments| {
+            addresses("dig.aaaa", "AAAA", arguments)
+        }),
+        Function::reads(
+            "cname",
+            "Another name of dig.CNAME.",
+            "dig.cname www.example.org",
+            Host::ROWS,
+            |_, arguments| canonical("dig.cname", arguments),
+        ),
+        Function::reads("ptr", "Another name of dig.PTR.", "dig.ptr 192.0.2.1", Ip::ROWS, |_, arguments| {
+            names("dig.ptr", arguments)
+        }),
+        Function::reads("ns", "Another name of dig.NS.", "dig.ns example.org", Servers::ROWS, |_, arguments| {
+            servers("dig.ns", arguments)
+        }),
+        Function::reads("mx", "Another name of dig.MX.", "dig.mx example.org", Mail::ROWS, |_, arguments| {
+            mail("dig.mx", arguments)
+        }),
+        Function::reads("spf", "Another name of dig.SPF.", "dig.spf example.org", Policy::ROWS, |_, arguments| {
+            policy("dig.spf", arguments)
+        }),
         Function::reads(
             "check_ip",
             "True for an address, also with a mask behind a slash.",
@@ -154,6 +175,19 @@ fn plain(word: &str) -> Result<&str, CallError> {
         return Err(CallError::Invocation(format!("'{word}' is neither a name nor an address")));
     }
     Ok(word)
+}
+
+/// The name that a name stands for.
+fn canonical(function: &str, arguments: Arguments) -> CallResult {
+    let Host { host, nameserver } = Host::bind(function, arguments)?;
+    let answer = ask(&host, "CNAME", nameserver.as_deref())?;
+    Ok(Outcome::with_status(answer.lines.join("\n"), answer.status))
+}
+
+/// The names of an address.
+fn names(function: &str, arguments: Arguments) -> CallResult {
+    let Ip { ip, nameserver } = Ip::bind(function, arguments)?;
+    Ok(answered(run(&["-x", plain(&ip)?], nameserver.as_deref())?))
 }
 
 fn run(question: &[&str], nameserver: Option<&str>) -> Result<Answer, CallError> {

@@ -2,7 +2,7 @@
 
 use fleet_common::args;
 use fleet_common::call::{Arguments, CallResult, Function};
-use fleet_common::value::{Map, Value};
+use fleet_common::value::{Map, Value, python};
 
 use crate::cx::{Act, Look, Module};
 
@@ -49,7 +49,7 @@ args! {
     /// Arguments of `environ.get`.
     pub struct Get {
         /// Name of the variable.
-        key: String,
+        key: Value,
         /// Returned when it is not set.
         default: Value = Value::from(""),
     }
@@ -59,9 +59,9 @@ args! {
     /// Arguments of `environ.has_value`.
     pub struct Has {
         /// Name of the variable.
-        key: String,
+        key: Value,
         /// The value it must have.
-        value: Option<String> = None,
+        value: Option<Value> = None,
     }
 }
 
@@ -69,7 +69,7 @@ args! {
     /// Arguments of `environ.item`.
     pub struct Item {
         /// Names of variables.
-        keys: Vec<String>,
+        keys: Value,
         /// Returned for those not set.
         default: Value = Value::from(""),
     }
@@ -79,7 +79,7 @@ args! {
     /// Arguments of `environ.setval`.
     pub struct Setval {
         /// Name of the variable.
-        key: String,
+        key: Value,
         /// Its value; false empties it.
         val: Value,
         /// With false: remove the variable.
@@ -107,22 +107,30 @@ args! {
 
 fn get(look: &Look, arguments: Arguments) -> CallResult {
     let args = Get::bind("environ.get", arguments)?;
-    Ok(look.environment().get(&args.key).map_or(args.default, Value::from).into())
+    // The reference answers false to what can be no name, here and below.
+    let Some(key) = args.key.as_str() else { return Ok(false.into()) };
+    Ok(look.environment().get(key).map_or(args.default, Value::from).into())
 }
 
 fn has_value(look: &Look, arguments: Arguments) -> CallResult {
     let args = Has::bind("environ.has_value", arguments)?;
-    let value = look.environment().get(&args.key);
+    let Some(key) = args.key.as_str() else { return Ok(false.into()) };
+    let value = look.environment().get(key);
     Ok(match args.value {
         None => value.is_some().into(),
-        Some(wanted) => (value == Some(wanted)).into(),
+        Some(wanted) => (value.as_deref() == wanted.as_str() && value.is_some()).into(),
     })
 }
 
 fn item(look: &Look, arguments: Arguments) -> CallResult {
     let args = Item::bind("environ.item", arguments)?;
+    let keys: Vec<String> = match &args.keys {
+        Value::Str(key) => vec![key.clone()],
+        Value::List(keys) => keys.iter().map(python::str_).collect(),
+        _ => Vec::new(),
+    };
     let value = |key: &String| look.environment().get(key).map_or_else(|| args.default.clone(), Value::from);
-    Ok(args.keys.iter().map(|key| (key.as_str(), value(key))).collect::<Map>().into())
+    Ok(keys.iter().map(|key| (key.as_str(), value(key))).collect::<Map>().into())
 }
 
 fn items(look: &Look, arguments: Arguments) -> CallResult {
@@ -151,12 +159,17 @@ fn set(act: &Act, key: &str, value: &Value, false_unsets: bool) -> Value {
 
 fn setval(act: &Act, arguments: Arguments) -> CallResult {
     let args = Setval::bind("environ.setval", arguments)?;
-    Ok(set(act, &args.key, &args.val, args.false_unsets).into())
+    let Some(key) = args.key.as_str() else { return Ok(false.into()) };
+    Ok(set(act, key, &args.val, args.false_unsets).into())
 }
 
 fn setenv(act: &Act, arguments: Arguments) -> CallResult {
     let args = Setenv::bind("environ.setenv", arguments)?;
     let Value::Map(wanted) = &args.environ else { return Ok(false.into()) };
+    let is_settable = |value: &Value| matches!(value, Value::Str(_) | Value::Bool(false));
+    if !wanted.iter().all(|(key, value)| key.as_str().is_some() && is_settable(value)) {
+        return Ok(false.into());
+    }
     if args.clear_all {
         for name in act.environment().all().keys().filter(|name| !wanted.contains(name)) {
             act.environment().set(name, None);

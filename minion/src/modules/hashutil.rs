@@ -98,6 +98,9 @@ fn failed(fault: FileFault) -> CallError {
 fn digest_file(_: &Look, arguments: Arguments) -> CallResult {
     let args = DigestFile::bind("hashutil.digest_file", arguments)?;
     let path = Path::new(&args.infile);
+    if !path.is_file() {
+        return Err(CallError::Failed(format!("File path '{}' not found.", args.infile)));
+    }
     let mut file = std::fs::File::open(path).map_err(FileFault::io(path)).map_err(failed)?;
     let known = matches!(args.checksum.as_str(), "md5" | "sha256" | "sha512");
     let hex = digest::hex_of_reader(&args.checksum, &mut file).map_err(FileFault::io(path)).map_err(failed)?;

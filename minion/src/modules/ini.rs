@@ -219,7 +219,7 @@ fn remove_option(_act: &Act, arguments: Arguments) -> CallResult {
 fn remove_section(_act: &Act, arguments: Arguments) -> CallResult {
     let args = Section::bind("ini.remove_section", arguments)?;
     let mut ini = read(&args.file_name, &args.separator, args.encoding.as_deref())?;
-    let Some(pairs) = ini.remove(&args.section) else { return Ok(Map::new().into()) };
+    let Some(pairs) = ini.remove(&args.section) else { return Ok(Value::Null.into()) };
     write(&args.file_name, &ini)?;
     Ok(pairs.into_iter().collect::<Map>().into())
 }

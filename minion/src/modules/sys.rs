@@ -1,8 +1,10 @@
 //! `sys.*`: what functions there are, what they do and what they take.
 
+use std::collections::BTreeSet;
+
 use fleet_common::args;
 use fleet_common::call::document::{Described, argument_text, default_value};
-use fleet_common::call::{ArgRow, Arguments, CallResult, Function, Rest, Row};
+use fleet_common::call::{ArgRow, Arguments, CallResult, Function, Rest, Row, unbuilt};
 use fleet_common::target::glob;
 use fleet_common::value::{Map, Value};
 
@@ -106,6 +108,31 @@ pub const TEST: Module = Module {
             |look, arguments| {
                 let module = Named::bind("test.provider", arguments)?.module;
                 Ok(behind(look, &module).into())
+            },
+        ),
+        Function::reads(
+            "module_report",
+            "The functions there are, and the modules.",
+            "test.module_report",
+            Nothing::ROWS,
+            |look, arguments| {
+                Nothing::bind("test.module_report", arguments)?;
+                let functions: Value = look.functions().rows().map(|row| Value::from(name(&row))).collect();
+                let modules: Value = look.functions().modules().map(|(module, _)| Value::from(module)).collect();
+                Ok(Map::from_iter([("functions", functions), ("modules", modules)]).into())
+            },
+        ),
+        Function::reads(
+            "not_loaded",
+            "Modules of the reference that are not there at all, and those without an implementation on this machine.",
+            "test.not_loaded",
+            Nothing::ROWS,
+            |look, arguments| {
+                Nothing::bind("test.not_loaded", arguments)?;
+                let known: BTreeSet<&str> = look.functions().modules().map(|(module, _)| module).collect();
+                let unbuilt = unbuilt::functions().map(|(module, _)| module).filter(|module| !known.contains(module));
+                let idle = known.iter().copied().filter(|module| behind(look, module).is_null());
+                Ok(unbuilt.chain(idle).collect::<BTreeSet<_>>().into_iter().map(Value::from).collect::<Value>().into())
             },
         ),
         Function::reads(
