@@ -12,6 +12,7 @@ mod ledger;
 mod mistakes;
 mod mutation;
 mod pages;
+mod partitions;
 mod read_only;
 mod server_mariadb;
 mod servers;

@@ -80,6 +80,8 @@ pub const READ_ONLY: &[&str] = &[
     "nftables.list_tables", "nftables.version",
     "nginx.build_info", "nginx.configtest", "nginx.status", "nginx.version",
     "npm.cache_list", "npm.cache_path", "npm.list",
+    "partition.align_check", "partition.check", "partition.exists", "partition.get_block_device", "partition.get_id",
+    "partition.list", "partition.system_types",
     "pillar.data", "pillar.fetch", "pillar.file_exists", "pillar.filter_by", "pillar.get", "pillar.item",
     "pillar.items", "pillar.keys", "pillar.ls", "pillar.obfuscate", "pillar.raw",
     "pip.freeze", "pip.is_installed", "pip.list", "pip.list_all_versions", "pip.list_upgrades",

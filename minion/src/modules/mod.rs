@@ -36,6 +36,7 @@ pub mod network;
 pub mod nftables;
 pub mod nginx;
 pub mod npm;
+pub mod partition;
 pub mod pillar;
 pub mod pip;
 pub mod pkg;
@@ -97,6 +98,7 @@ pub const MODULES: &[&[&Module]] = &[
         &nftables::MODULE,
         &nginx::MODULE,
         &npm::MODULE,
+        &partition::MODULE,
         &pillar::MODULE,
         &pip::MODULE,
         &pkg::MODULE,

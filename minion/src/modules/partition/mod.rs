@@ -1,0 +1,7 @@
+//! `partition.*`: partitions of disks.
+
+mod arguments;
+mod functions;
+mod parted;
+
+pub use functions::MODULE;
