@@ -32,6 +32,7 @@ pub const READ_ONLY: &[&str] = &[
     "file.get_group", "file.get_hash", "file.get_mode", "file.get_source_sum", "file.get_sum", "file.get_uid",
     "file.get_user", "file.gid_to_group", "file.grep", "file.group_to_gid", "file.is_blkdev", "file.is_chrdev",
     "file.is_fifo", "file.is_hardlink", "file.is_link", "file.join", "file.list_backup", "file.list_backups",
+    "file.list_backups_dir",
     "file.lstat", "file.normpath", "file.pardir", "file.path_exists_glob", "file.read", "file.readdir",
     "file.readlink", "file.search", "file.sed_contains", "file.seek_read", "file.source_list", "file.stats",
     "file.statvfs", "file.uid_to_user", "file.user_to_uid",

@@ -121,16 +121,17 @@ impl LineEdit<'_> {
             return self.beside(lines, self.before, self.after, content);
         };
         let (before, after) = (only(lines, before, "before")?, only(lines, after, "after")?);
-        if lines.iter().any(|line| line.contains(content)) {
-            return Ok(());
+        let line = self.indented(&lines[after], content);
+        match before.checked_sub(after) {
+            Some(1) => lines.insert(before, line),
+            // The one line between them is the line, or becomes it.
+            Some(2) if same(&lines[after + 1], content) => {}
+            Some(2) => lines[after + 1] = with_end_of(&lines[after + 1], &line),
+            _ => {
+                return Err(condition("Found more than one line between boundaries \"before\" and \"after\"."));
+            }
         }
-        if before == after + 1 {
-            let line = self.indented(&lines[after], content);
-            lines.insert(before, line);
-            Ok(())
-        } else {
-            Err(condition("Found more than one line between boundaries \"before\" and \"after\"."))
-        }
+        Ok(())
     }
 
     /// Puts the line next to its one boundary unless it is there already.
@@ -141,16 +142,13 @@ impl LineEdit<'_> {
         after: Option<&str>,
         content: &str,
     ) -> Result<(), EditError> {
-        let same = |line: &String| {
-            line.trim_end_matches(['\r', '\n']).trim_start() == content.trim_end_matches(['\r', '\n']).trim_start()
-        };
         let at = match (before, after) {
             (Some(before), _) => {
                 if found(lines, before)?.is_empty() {
                     return Err(condition("Neither before or after was found in file"));
                 }
                 let at = only(lines, before, "before")?;
-                if at > 0 && same(&lines[at - 1]) {
+                if at > 0 && same(&lines[at - 1], content) {
                     return Ok(());
                 }
                 (at, at)
@@ -160,7 +158,7 @@ impl LineEdit<'_> {
                     return Err(condition("Neither before or after was found in file"));
                 }
                 let at = only(lines, after, "after")?;
-                if lines.get(at + 1).is_some_and(same) {
+                if lines.get(at + 1).is_some_and(|line| same(line, content)) {
                     return Ok(());
                 }
                 (at, at + 1)
@@ -175,6 +173,11 @@ impl LineEdit<'_> {
     fn indented(&self, model: &str, content: &str) -> String {
         if self.indent { format!("{}{}", indentation(model), content.trim_start()) } else { content.to_owned() }
     }
+}
+
+/// True for lines that differ at most in their ends and in how far they are indented.
+fn same(line: &str, content: &str) -> bool {
+    line.trim_end_matches(['\r', '\n']).trim_start() == content.trim_end_matches(['\r', '\n']).trim_start()
 }
 
 fn condition(text: &str) -> EditError {

@@ -338,7 +338,9 @@ fn cache_url(act: &Act, url: &str, env: Option<String>) -> Result<String, CallEr
 
 pub(super) fn cache_file(act: &Act, arguments: Arguments) -> CallResult {
     let args = One::bind("cp.cache_file", arguments)?;
-    Ok(cache_url(act, &args.path, args.saltenv)?.into())
+    let kept = cache_url(act, &args.path, args.saltenv)?;
+    // What is not there is answered so, and templates ask for the truth of the answer.
+    Ok(if kept.is_empty() { Value::Bool(false) } else { Value::from(kept) }.into())
 }
 
 pub(super) fn cache_files(act: &Act, arguments: Arguments) -> CallResult {

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use fleet_common::args;
-use fleet_common::call::{Arguments, CallError, CallResult, Function};
+use fleet_common::call::{Arguments, CallError, CallResult, FromValue, Function};
+use fleet_common::value::python::str_;
 use fleet_common::value::{Map, Value};
 
 use super::path::{expand, failed};
@@ -29,6 +30,13 @@ pub const MODULE: Module = Module {
             "file.list_backup /etc/hosts",
             List::ROWS,
             |look, arguments| list(look, List::bind("file.list_backup", arguments)?),
+        ),
+        Function::reads(
+            "list_backups_dir",
+            "The kept former versions of all files of a directory, by the names of the files.",
+            "file.list_backups_dir /etc",
+            List::ROWS,
+            list_directory,
         ),
         Function::changes(
             "restore_backup",
@@ -70,9 +78,14 @@ args! {
         /// The file.
         path: String,
         /// Number of the version, 0 for the newest.
-        backup_id: i64,
+        backup_id: Value,
     }
 }
+
+/// The time at the end of a kept file's name.
+const STAMP: &str = "%a_%b_%d_%H:%M:%S_%f_%Y";
+/// How many parts it has.
+const STAMP_PARTS: usize = 6;
 
 struct Kept {
     place: PathBuf,
@@ -89,7 +102,7 @@ fn kept(look: &Look, path: &Path) -> Vec<Kept> {
         .filter_map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             let stamp = name.strip_prefix(&prefix)?;
-            let time = jiff::civil::DateTime::strptime("%a_%b_%d_%H:%M:%S_%f_%Y", stamp).ok()?;
+            let time = jiff::civil::DateTime::strptime(STAMP, stamp).ok()?;
             Some(Kept { place: entry.path(), time, size: entry.metadata().ok()?.len() })
         })
         .collect();
@@ -97,12 +110,17 @@ fn kept(look: &Look, path: &Path) -> Vec<Kept> {
     kept
 }
 
-fn list(look: &Look, args: List) -> CallResult {
-    let limit = match args.limit {
-        None => usize::MAX,
-        Some(limit) => usize::try_from(limit)
-            .map_err(|_| CallError::Failed("file.list_backups: 'limit' value must be numeric".to_owned()))?,
-    };
+fn limit(args: &List, function: &str) -> Result<usize, CallError> {
+    match args.limit {
+        None => Ok(usize::MAX),
+        Some(limit) => {
+            usize::try_from(limit).map_err(|_| CallError::Failed(format!("{function}: 'limit' value must be numeric")))
+        }
+    }
+}
+
+/// Versions by their numbers.
+fn numbered(kept: impl Iterator<Item = Kept>) -> Map {
     let entry = |(number, kept): (usize, Kept)| {
         let told = Map::from_iter([
             ("Backup Time", Value::from(kept.time.strftime("%a %b %d %Y %H:%M:%S.%6f").to_string())),
@@ -111,8 +129,36 @@ fn list(look: &Look, args: List) -> CallResult {
         ]);
         (Value::from(number), Value::Map(told))
     };
-    let listed: Map = kept(look, &expand(look, &args.path)).into_iter().take(limit).enumerate().map(entry).collect();
-    Ok(listed.into())
+    kept.enumerate().map(entry).collect()
+}
+
+fn list(look: &Look, args: List) -> CallResult {
+    let limit = limit(&args, "file.list_backups")?;
+    Ok(numbered(kept(look, &expand(look, &args.path)).into_iter().take(limit)).into())
+}
+
+fn list_directory(look: &Look, arguments: Arguments) -> CallResult {
+    let args = List::bind("file.list_backups_dir", arguments)?;
+    let limit = limit(&args, "file.list_backups_dir")?;
+    let folder = expand(look, &args.path);
+    // Names of kept files are those of files with the time behind: a name is known by what is kept for it.
+    let Some(spot) = backup::spot(look, &folder.join("any")) else { return Ok(Map::new().into()) };
+    let entries = spot.path.parent().and_then(|place| std::fs::read_dir(place).ok()).into_iter().flatten().flatten();
+    let names: std::collections::BTreeSet<String> =
+        entries.filter_map(|entry| file_of(&entry.file_name().to_string_lossy())).collect();
+    let listed = names.into_iter().map(|name| {
+        let versions = numbered(kept(look, &folder.join(&name)).into_iter().take(limit));
+        (Value::from(name), Value::Map(versions))
+    });
+    Ok(listed.collect::<Map>().into())
+}
+
+/// The name of the file of which this is a kept version: what stands before the seven parts of the time.
+fn file_of(kept: &str) -> Option<String> {
+    let mut ends = kept.rmatch_indices('_').map(|(place, _)| place);
+    let end = ends.nth(STAMP_PARTS - 1)?;
+    jiff::civil::DateTime::strptime(STAMP, &kept[end + 1..]).ok()?;
+    Some(kept[..end].to_owned())
 }
 
 fn told(result: bool, comment: String) -> CallResult {
@@ -122,10 +168,13 @@ fn told(result: bool, comment: String) -> CallResult {
 /// The version of a number, or the answer that there is none.
 fn find(look: &Look, args: &One) -> Result<(PathBuf, Kept), CallResult> {
     let path = expand(look, &args.path);
-    let number = usize::try_from(args.backup_id).ok();
-    match number.and_then(|number| kept(look, &path).into_iter().nth(number)) {
+    let Ok(number) = i64::from_value(args.backup_id.clone()) else {
+        return Err(told(false, format!("Invalid backup_id '{}'", str_(&args.backup_id))));
+    };
+    let place = usize::try_from(number).ok();
+    match place.and_then(|number| kept(look, &path).into_iter().nth(number)) {
         Some(found) => Ok((path, found)),
-        None => Err(told(false, format!("backup_id '{}' does not exist for {}", args.backup_id, path.display()))),
+        None => Err(told(false, format!("backup_id '{number}' does not exist for {}", path.display()))),
     }
 }
 

@@ -127,9 +127,9 @@ args! {
         /// The file.
         name: String,
         /// Time of last access, seconds since 1970.
-        atime: Option<f64> = None,
+        atime: Value = Value::Null,
         /// Time of last change, seconds since 1970.
-        mtime: Option<f64> = None,
+        mtime: Value = Value::Null,
     }
 }
 
@@ -291,7 +291,6 @@ fn lines(args: &Lines) -> Result<Vec<String>, CallError> {
     let given = if named.is_empty() { &args.lines } else { &named };
     let text = |line: &Value| {
         String::from_value(line.clone())
-            .map(|line| line.trim_end_matches(['\r', '\n']).to_owned())
             .map_err(|line| CallError::Invocation(format!("a line is a text, not {}", line.kind())))
     };
     given.iter().map(text).collect()
@@ -342,19 +341,31 @@ fn touch(act: &Act, arguments: Arguments) -> CallResult {
     };
     let file = opened.map_err(refused)?;
     let now = SystemTime::now();
-    let at = |seconds: Option<f64>, default: SystemTime| match seconds {
-        None => Ok(default),
-        Some(seconds) => Duration::try_from_secs_f64(seconds)
-            .ok()
-            .and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since))
-            .ok_or_else(|| CallError::Invocation("atime and mtime must be integers".to_owned())),
+    let at = |seconds: Option<i64>| match seconds {
+        None => Some(now),
+        Some(seconds) if seconds < 0 => SystemTime::UNIX_EPOCH.checked_sub(Duration::from_secs(seconds.unsigned_abs())),
+        Some(seconds) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds.unsigned_abs())),
     };
     // The one that is given stands for both.
-    let accessed = at(args.atime.or(args.mtime), now)?;
-    let changed = at(args.mtime.or(args.atime), now)?;
+    let (atime, mtime) = (whole(&args.atime)?, whole(&args.mtime)?);
+    let (Some(accessed), Some(changed)) = (at(atime.or(mtime)), at(mtime.or(atime))) else { return Err(no_time()) };
     let times = std::fs::FileTimes::new().set_accessed(accessed).set_modified(changed);
     file.set_times(times).map_err(refused)?;
     Ok(path.exists().into())
+}
+
+fn no_time() -> CallError {
+    CallError::Invocation("atime and mtime must be integers".to_owned())
+}
+
+/// Whole seconds of a number, or of the digits of one.
+fn whole(value: &Value) -> Result<Option<i64>, CallError> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Str(text) => text.trim().parse().map(Some).map_err(|_| no_time()),
+        Value::Float(seconds) if seconds.is_finite() => Ok(Some(*seconds as i64)),
+        value => i64::from_value(value.clone()).map(Some).map_err(|_| no_time()),
+    }
 }
 
 fn size(number: i64, what: &str) -> Result<u64, CallError> {
@@ -376,7 +387,7 @@ fn seek_read(look: &Look, arguments: Arguments) -> CallResult {
     file.seek(SeekFrom::Start(size(args.offset, "offset")?)).map_err(failed(&path))?;
     let mut bytes = Vec::new();
     file.take(size(args.size, "size")?.min(LIMIT)).read_to_end(&mut bytes).map_err(failed(&path))?;
-    Ok(String::from_utf8(bytes).map_or_else(|error| Value::Bytes(error.into_bytes()), Value::from).into())
+    Ok(Value::Bytes(bytes).into())
 }
 
 fn seek_write(act: &Act, arguments: Arguments) -> CallResult {
@@ -445,7 +456,14 @@ fn grep(look: &Look, args: Grep) -> CallResult {
     let files = expand_glob(&expand(look, &args.path));
     let mut words = vec!["grep".to_owned()];
     for option in &args.opts {
-        words.extend(crate::modules::cmd::split_words(option)?);
+        let several = crate::modules::cmd::split_words(option)?;
+        if several.len() > 1 {
+            return Err(CallError::Invocation(format!(
+                "Passing multiple command line arguments in a single string is not supported, please pass the \
+                 following arguments separately: {option}"
+            )));
+        }
+        words.extend(several);
     }
     words.extend(["-e".to_owned(), args.pattern.clone(), "--".to_owned()]);
     words.extend(files.iter().map(|path| path.to_string_lossy().into_owned()));
@@ -461,7 +479,8 @@ fn grep(look: &Look, args: Grep) -> CallResult {
         stdout: text(&finished.stdout),
         stderr: text(&finished.stderr),
     };
-    Ok(answer.into_map().into())
+    let retcode = answer.status;
+    Ok(fleet_common::call::Outcome { retcode, ..answer.into_map().into() })
 }
 
 /// Runs a tool on a file for `file.sed` and its like.

@@ -325,6 +325,8 @@ fn finish(path: &Path, old: &str, new: &str, backup: &Value, dry_run: bool, show
 
 fn existing(act: &Act, typed: &str) -> Result<PathBuf, CallError> {
     let path = expand(act, typed);
+    // Said from the root: a relative path means the directory of the daemon, which nobody knows by heart.
+    let path = std::path::absolute(&path).unwrap_or(path);
     if path.exists() { Ok(path) } else { Err(CallError::Invocation(format!("File not found: {}", path.display()))) }
 }
 

@@ -1,19 +1,23 @@
 //! `file.find`: entries below a directory by name, type, size, age and owner.
 
+use std::cmp::Ordering;
 use std::fs::Metadata;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fleet_common::args;
 use fleet_common::call::{Arguments, CallResult, FromValue, Function};
+use fleet_common::digest;
 use fleet_common::pattern::{Flags, Pattern};
 use fleet_common::target::glob;
 use fleet_common::value::{Map, Value};
 
+use super::content::LIMIT;
 use super::owner;
 use super::path::expand;
 use crate::cx::{Look, Module};
+use crate::system::fs::read_bounded;
 use crate::system::user::Accounts;
 
 /// The function.
@@ -22,7 +26,7 @@ pub const MODULE: Module = Module {
     doc: super::DOC,
     functions: &[Function::reads(
         "find",
-        "Entries below a directory that fit all options: name, iname, regex, iregex, type, size, mtime, owner, group, maxdepth, mindepth, print.",
+        "Entries below a directory that fit all options: name, iname, regex, iregex, type, size, mtime, owner, group, grep, maxdepth, mindepth, print.",
         "file.find /var/log name='*.log' size=+10m mtime=+30d print=path,size",
         Find::ROWS,
         find,
@@ -44,7 +48,7 @@ args! {
 /// Directories below each other that are walked at most.
 const DEEPEST: usize = 256;
 /// Options that exist in the field but not here yet.
-const LATER: &[&str] = &["delete", "exec", "grep"];
+const LATER: &[&str] = &["delete", "exec"];
 
 #[derive(Default)]
 struct Wanted {
@@ -57,6 +61,7 @@ struct Wanted {
 enum Test {
     Name(String, bool),
     Path(Box<Pattern>),
+    Content(Box<Pattern>),
     Kind(String),
     Size(Range),
     Age(Range),
@@ -81,10 +86,21 @@ fn find(look: &Look, arguments: Arguments) -> CallResult {
     }
     let mut found = Vec::new();
     walk(&expand(look, &args.path), 0, &wanted, &mut found);
-    if wanted.print.is_empty() {
-        found.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
-    }
+    found.sort_by(order);
     Ok(Value::List(found).into())
+}
+
+/// Paths and columns in the order in which the reference tells them: by what is shown.
+fn order(a: &Value, b: &Value) -> Ordering {
+    match (a, b) {
+        (Value::Str(a), Value::Str(b)) => a.cmp(b),
+        (Value::Int(a), Value::Int(b)) => a.cmp(b),
+        (Value::List(a), Value::List(b)) => {
+            let first = a.iter().zip(b).map(|(a, b)| order(a, b)).find(|order| order.is_ne());
+            first.unwrap_or(a.len().cmp(&b.len()))
+        }
+        _ => Ordering::Equal,
+    }
 }
 
 fn option(wanted: &mut Wanted, name: &str, value: &Value) -> Result<(), String> {
@@ -93,7 +109,7 @@ fn option(wanted: &mut Wanted, name: &str, value: &Value) -> Result<(), String> 
     let pattern = |ignore_case| {
         Pattern::new(&text, Flags { ignore_case, ..Flags::default() })
             .map(Box::new)
-            .map_err(|_| format!("invalid regular expression: {text}"))
+            .map_err(|_| format!("invalid regular expression: \"{text}\""))
     };
     let list = || text.split(',').map(|part| Value::from(part.trim()));
     match name {
@@ -101,28 +117,41 @@ fn option(wanted: &mut Wanted, name: &str, value: &Value) -> Result<(), String> 
         "iname" => wanted.tests.push(Test::Name(text.to_lowercase(), true)),
         "regex" => wanted.tests.push(Test::Path(pattern(false)?)),
         "iregex" => wanted.tests.push(Test::Path(pattern(true)?)),
-        "type" if !text.is_empty() && text.chars().all(|kind| "abcdpfls".contains(kind)) => {
-            wanted.tests.push(Test::Kind(text))
+        "grep" => wanted.tests.push(Test::Content(pattern(false)?)),
+        "type" => match text.chars().find(|kind| !"abcdpfls".contains(*kind)) {
+            Some(kind) => return Err(format!("invalid file type \"{kind}\"")),
+            None if text.is_empty() => return Err("missing value for \"type\" option".to_owned()),
+            None => wanted.tests.push(Test::Kind(text)),
+        },
+        "size" => {
+            wanted.tests.push(Test::Size(size(&text).ok_or_else(|| format!("invalid size: \"{text}\""))?));
         }
-        "type" => return Err(format!("invalid value for \"type\" option: {text}")),
-        "size" => wanted.tests.push(Test::Size(size(&text).ok_or_else(invalid)?)),
-        "mtime" => wanted.tests.push(Test::Age(age(&text).ok_or_else(invalid)?)),
+        "mtime" => {
+            wanted.tests.push(Test::Age(age(&text).ok_or_else(|| format!("invalid time interval: '{text}'"))?));
+        }
         "owner" | "user" => {
-            wanted
-                .tests
-                .push(Test::Owner(list().map(|user| owner::uid(&user)).collect::<Option<_>>().ok_or_else(invalid)?));
+            let ids = list().map(|user| owner::uid(&user).ok_or_else(|| unknown("user", &user)));
+            wanted.tests.push(Test::Owner(ids.collect::<Result<_, _>>()?));
         }
         "group" => {
-            wanted
-                .tests
-                .push(Test::Group(list().map(|group| owner::gid(&group)).collect::<Option<_>>().ok_or_else(invalid)?));
+            let ids = list().map(|group| owner::gid(&group).ok_or_else(|| unknown("group", &group)));
+            wanted.tests.push(Test::Group(ids.collect::<Result<_, _>>()?));
         }
+        "print" if text.is_empty() => return Err("missing value for \"print\" option".to_owned()),
         "maxdepth" => wanted.deepest = Some(text.parse().map_err(|_| invalid())?),
-        "mindepth" => wanted.shallowest = text.parse().map_err(|_| invalid())?,
+        // Less than nothing is nothing.
+        "mindepth" => {
+            let depth: i64 = text.parse().map_err(|_| invalid())?;
+            wanted.shallowest = usize::try_from(depth).unwrap_or(0);
+        }
         "print" => wanted.print = text.split(',').map(|part| part.trim().to_owned()).collect(),
         other => return Err(format!("invalid option \"{other}\"")),
     }
     Ok(())
+}
+
+fn unknown(what: &str, name: &Value) -> String {
+    format!("no such {what} \"{}\"", name.as_str().unwrap_or_default())
 }
 
 /// `+10m`: at least; `-1k`: at most; `5g`: that much and less than one unit more. Units: b, k, m, g, t.
@@ -137,7 +166,13 @@ fn size(text: &str) -> Option<Range> {
         "t" => 1 << 40,
         _ => return None,
     };
-    let number = digits.parse::<u64>().ok()?.checked_mul(unit)?;
+    let number = match digits.parse::<u64>() {
+        Ok(number) => number.checked_mul(unit)?,
+        Err(_) => {
+            let number = digits.parse::<f64>().ok().filter(|number| (0.0..1e15).contains(number))?;
+            (number * unit as f64) as u64
+        }
+    };
     Some(match sign {
         '-' => Range(0, number),
         '+' => Range(number, u64::MAX),
@@ -145,7 +180,7 @@ fn size(text: &str) -> Option<Range> {
     })
 }
 
-/// Seconds since the last change: `3d`, `+1w` (older), `-2h` (younger); without a unit days.
+/// Seconds since the last change: `3d` and `+3d` (so old or older), `-2h` (younger), `1d12h`.
 fn age(text: &str) -> Option<Range> {
     let (sign, rest) = split_sign(text);
     let mut seconds = 0u64;
@@ -165,10 +200,10 @@ fn age(text: &str) -> Option<Range> {
         };
         seconds = seconds.checked_add(std::mem::take(&mut digits).parse::<u64>().ok()?.checked_mul(unit)?)?;
     }
-    if !digits.is_empty() {
-        seconds = seconds.checked_add(digits.parse::<u64>().ok()?.checked_mul(86_400)?)?;
+    if !digits.is_empty() || rest.is_empty() {
+        return None;
     }
-    Some(if sign == '+' { Range(seconds, u64::MAX) } else { Range(0, seconds) })
+    Some(if sign == '-' { Range(0, seconds) } else { Range(seconds, u64::MAX) })
 }
 
 fn split_sign(text: &str) -> (char, &str) {
@@ -179,11 +214,13 @@ fn split_sign(text: &str) -> (char, &str) {
 }
 
 fn walk(path: &Path, depth: usize, wanted: &Wanted, found: &mut Vec<Value>) {
-    let Ok(meta) = std::fs::symlink_metadata(path) else { return };
+    // A link counts as what it leads to, as in the reference; only one that leads nowhere is a link. None is entered.
+    let Ok(entry) = std::fs::symlink_metadata(path) else { return };
+    let meta = std::fs::metadata(path).unwrap_or_else(|_| entry.clone());
     if depth >= wanted.shallowest && wanted.tests.iter().all(|test| fits(test, path, &meta)) {
         found.push(shown(path, &meta, &wanted.print));
     }
-    if !meta.is_dir() || depth >= wanted.deepest.unwrap_or(DEEPEST).min(DEEPEST) {
+    if !entry.is_dir() || depth >= wanted.deepest.unwrap_or(DEEPEST).min(DEEPEST) {
         return;
     }
     let mut entries: Vec<PathBuf> =
@@ -201,16 +238,33 @@ fn fits(test: &Test, path: &Path, meta: &Metadata) -> bool {
         Test::Name(pattern, false) => glob::matches(pattern, &name()),
         Test::Name(pattern, true) => glob::matches(pattern, &name().to_lowercase()),
         Test::Path(pattern) => pattern.search(&path.to_string_lossy()).unwrap_or(false),
+        Test::Content(pattern) => holds(path, meta, pattern),
         Test::Kind(kinds) => kinds.contains('a') || kinds.contains(letter(meta)),
         Test::Size(range) => within(range, meta.size()),
         Test::Age(range) => {
-            let changed = u64::try_from(meta.mtime()).unwrap_or(0);
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-            within(range, now.saturating_sub(changed))
+            let changed =
+                Duration::new(u64::try_from(meta.mtime()).unwrap_or(0), u32::try_from(meta.mtime_nsec()).unwrap_or(0));
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let age = now.saturating_sub(changed);
+            // A day and a moment is more than a day.
+            let begun = age.as_secs() + u64::from(age.subsec_nanos() > 0);
+            age.as_secs() >= range.0 && begun <= range.1
         }
         Test::Owner(ids) => ids.contains(&meta.uid()),
         Test::Group(ids) => ids.contains(&meta.gid()),
     }
+}
+
+/// True if a line of the file matches.
+fn holds(path: &Path, meta: &Metadata, pattern: &Pattern) -> bool {
+    let Some(bytes) = meta.is_file().then(|| read_bounded(path, LIMIT).ok()).flatten() else { return false };
+    String::from_utf8_lossy(&bytes).lines().any(|line| pattern.search(line).unwrap_or(false))
+}
+
+/// The checksum of a file; nothing for what is none.
+fn md5(path: &Path, meta: &Metadata) -> String {
+    let file = meta.is_file().then(|| std::fs::File::open(path).ok()).flatten();
+    file.and_then(|mut file| digest::hex_of_reader("md5", &mut file).ok().flatten()).unwrap_or_default()
 }
 
 fn letter(meta: &Metadata) -> char {
@@ -226,6 +280,9 @@ fn letter(meta: &Metadata) -> char {
     }
 }
 
+/// The columns of `print`; others show nothing.
+const KNOWN: &[&str] = &["group", "md5", "mode", "mtime", "name", "owner", "path", "size", "type", "user"];
+
 /// The path, or the columns of `print`.
 fn shown(path: &Path, meta: &Metadata, print: &[String]) -> Value {
     let full = || Value::from(path.to_string_lossy().into_owned());
@@ -236,6 +293,7 @@ fn shown(path: &Path, meta: &Metadata, print: &[String]) -> Value {
         "type" => Value::from(letter(meta).to_string()),
         "mode" => Value::from(meta.mode() & 0o7777),
         "mtime" => Value::from(meta.mtime()),
+        "md5" => Value::from(md5(path, meta)),
         "user" | "owner" => {
             Accounts::system().account_by_uid(meta.uid()).map_or(Value::from(meta.uid()), |account| account.name.into())
         }
@@ -246,8 +304,8 @@ fn shown(path: &Path, meta: &Metadata, print: &[String]) -> Value {
     };
     match print {
         [] => full(),
-        [one] => column(one),
-        several => several.iter().map(column).collect(),
+        [one] if KNOWN.contains(&one.as_str()) => column(one),
+        several => several.iter().filter(|name| KNOWN.contains(&name.as_str())).map(column).collect(),
     }
 }
 
@@ -263,6 +321,8 @@ mod tests {
         assert_eq!(range(size("-5")), Some((0, 5)));
         assert_eq!(range(size("x")), None);
         assert_eq!(range(age("+1d12h")), Some((129_600, u64::MAX)));
-        assert_eq!(range(age("30")), Some((0, 2_592_000)));
+        assert_eq!(range(age("-30m")), Some((0, 1800)));
+        assert_eq!(range(age("30")), None);
+        assert_eq!(range(size("1.5k")), Some((1536, 2559)));
     }
 }

@@ -235,7 +235,7 @@ fn get_devmm(look: &Look, arguments: Arguments) -> CallResult {
 
 fn access(look: &Look, arguments: Arguments) -> CallResult {
     let args = Access::bind("file.access", arguments)?;
-    let path = super::path::absolute(look, &args.path, "Link to be checked")?;
+    let path = super::path::rooted(look, &args.path, "Path to link")?;
     let mode = match args.mode.as_str() {
         "f" => Mode::EXISTS,
         "r" => Mode::READ_OK,
@@ -302,7 +302,7 @@ fn stats(look: &Look, arguments: Arguments) -> CallResult {
 }
 
 fn lstat(look: &Look, arguments: Arguments) -> CallResult {
-    let path = super::path::absolute(look, &One::bind("file.lstat", arguments)?.path, "Path to file")?;
+    let path = super::path::rooted(look, &One::bind("file.lstat", arguments)?.path, "Path to file")?;
     let Ok(meta) = std::fs::symlink_metadata(&path) else { return Ok(Map::new().into()) };
     Ok(Map::from_iter([
         ("st_atime", seconds(meta.atime(), meta.atime_nsec())),
@@ -318,8 +318,9 @@ fn lstat(look: &Look, arguments: Arguments) -> CallResult {
 }
 
 fn statvfs(look: &Look, arguments: Arguments) -> CallResult {
-    let path = super::path::absolute(look, &One::bind("file.statvfs", arguments)?.path, "File path")?;
-    let found = rustix::fs::statvfs(&path).map_err(|error| failed(&path)(error.into()))?;
+    let path = super::path::rooted(look, &One::bind("file.statvfs", arguments)?.path, "File path")?;
+    let found =
+        rustix::fs::statvfs(&path).map_err(|_| CallError::Failed(format!("Could not statvfs '{}'", path.display())))?;
     Ok(Map::from_iter([
         ("f_bavail", Value::from(found.f_bavail)),
         ("f_bfree", Value::from(found.f_bfree)),
@@ -336,7 +337,7 @@ fn statvfs(look: &Look, arguments: Arguments) -> CallResult {
 }
 
 fn readdir(look: &Look, arguments: Arguments) -> CallResult {
-    let path = super::path::absolute(look, &One::bind("file.readdir", arguments)?.path, "Dir path")?;
+    let path = super::path::rooted(look, &One::bind("file.readdir", arguments)?.path, "Dir path")?;
     if !path.is_dir() {
         return Err(CallError::Invocation("A valid directory was not specified.".to_owned()));
     }

@@ -9,9 +9,8 @@ use fleet_common::value::{Map, Value};
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 
 use super::owner;
-use super::path::{absolute, expand, failed};
+use super::path::{absolute, expand, failed, real, rooted, worded};
 use crate::cx::{Act, Look, Module};
-use crate::system::fs::plain;
 
 /// Functions on links and special files.
 pub const MODULE: Module = Module {
@@ -174,8 +173,8 @@ fn readlink(look: &Look, arguments: Arguments) -> CallResult {
     if !path.is_symlink() {
         return Err(CallError::Invocation(format!("A valid link was not specified: {}", path.display())));
     }
-    let target = if args.canonicalize { path.canonicalize() } else { std::fs::read_link(&path) };
-    Ok(target.map_err(failed(&path))?.to_string_lossy().into_owned().into())
+    let target = if args.canonicalize { real(&path) } else { std::fs::read_link(&path).map_err(failed(&path))? };
+    Ok(target.to_string_lossy().into_owned().into())
 }
 
 fn symlink(act: &Act, arguments: Arguments) -> CallResult {
@@ -196,10 +195,11 @@ fn symlink(act: &Act, arguments: Arguments) -> CallResult {
     }
     // Made beside and moved over, so that the name is never missing.
     let beside = beside(&path);
-    make_link(&source, &beside).map_err(failed(&path))?;
+    let refused = |_| CallError::Failed(format!("Could not create '{}'", path.display()));
+    make_link(&source, &beside).map_err(refused)?;
     if let Err(error) = std::fs::rename(&beside, &path) {
         let _gone = std::fs::remove_file(&beside);
-        return Err(CallError::Failed(format!("Could not create '{}': {}", path.display(), plain(&error))));
+        return Err(refused(error));
     }
     Ok(true.into())
 }
@@ -211,11 +211,15 @@ fn beside(path: &Path) -> PathBuf {
 
 fn link(act: &Act, arguments: Arguments) -> CallResult {
     let args = Link::bind("file.link", arguments)?;
-    let source = absolute(act, &args.src, "File path")?;
-    let path = absolute(act, &args.path, "Link path")?;
+    let source = rooted(act, &args.src, "File path")?;
+    let path = expand(act, &args.path);
     match std::fs::hard_link(&source, &path) {
         Ok(()) => Ok(true.into()),
-        Err(error) => Err(CallError::Failed(format!("Could not create '{}': {}", path.display(), plain(&error)))),
+        Err(error) => Err(CallError::Failed(format!(
+            "Could not create '{}': {}",
+            path.display(),
+            worded(&error, &[&source, &path])
+        ))),
     }
 }
 
@@ -227,7 +231,7 @@ fn mknod(act: &Act, arguments: Arguments) -> CallResult {
         "b" => 'b',
         other => {
             return Err(CallError::Invocation(format!(
-                "Node type unavailable: '{other}'. Available node types are character ('c'), block ('b'), and pipe ('p')"
+                "Node type unavailable: '{other}'. Available node types are character ('c'), block ('b'), and pipe ('p')."
             )));
         }
     };
@@ -250,26 +254,32 @@ fn make_node(
         _ => (FileType::Fifo, "Fifo pipe"),
     };
     if std::fs::symlink_metadata(&path).is_ok() {
-        return Err(CallError::Failed(format!("File {name} exists and is not a {}", shown.to_lowercase())));
+        return Ok(answer(name, Map::new(), format!("File {name} exists and cannot be overwritten"), false));
     }
     let mode = owner::parse_mode(mode).ok_or_else(|| CallError::Invocation("a mode is written in octal".to_owned()))?;
     let number = |number: i64| {
         u32::try_from(number).map_err(|_| CallError::Invocation("a device number is not negative".to_owned()))
     };
     let device = makedev(number(numbers.0)?, number(numbers.1)?);
-    mknodat(CWD, &path, file_type, Mode::from_raw_mode(mode), device).map_err(|error| failed(&path)(error.into()))?;
     let id = |given: &Value, find: fn(&Value) -> Option<u32>, what: &str| match given {
         Value::Null => Ok(None),
         given => find(given).map(Some).ok_or_else(|| CallError::Failed(format!("{what} does not exist"))),
     };
-    owner::apply(&path, id(user, owner::uid, "User")?, id(group, owner::gid, "Group")?, true).map_err(failed(&path))?;
+    let (user, group) = (id(user, owner::uid, "User")?, id(group, owner::gid, "Group")?);
+    mknodat(CWD, &path, file_type, Mode::from_raw_mode(mode), device).map_err(|error| failed(&path)(error.into()))?;
+    owner::apply(&path, user, group, true).map_err(failed(&path))?;
     rustix::fs::chmod(&path, Mode::from_raw_mode(mode)).map_err(|error| failed(&path)(error.into()))?;
     let changes = Map::from_iter([("new", format!("{shown} {name} created."))]);
-    Ok(Map::from_iter([
+    Ok(answer(name, changes, String::new(), true))
+}
+
+/// An answer in the form of a state's.
+fn answer(name: &str, changes: Map, comment: String, result: bool) -> fleet_common::call::Outcome {
+    Map::from_iter([
         ("name", Value::from(name)),
         ("changes", Value::Map(changes)),
-        ("comment", Value::from("")),
-        ("result", Value::from(true)),
+        ("comment", Value::from(comment)),
+        ("result", Value::from(result)),
     ])
-    .into())
+    .into()
 }

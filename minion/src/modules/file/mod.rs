@@ -8,7 +8,9 @@ mod hash;
 mod inspect;
 mod links;
 mod owner;
+mod patch;
 mod path;
+mod perms;
 mod tree;
 
 pub(crate) use content::{flags, store, text};
@@ -20,7 +22,7 @@ use crate::cx::Module;
 const DOC: &str = "Files, directories and links.";
 
 /// The tables of the module.
-pub const MODULES: [&Module; 10] = [
+pub const MODULES: [&Module; 12] = [
     &backups::MODULE,
     &content::MODULE,
     &edit::MODULE,
@@ -29,6 +31,8 @@ pub const MODULES: [&Module; 10] = [
     &inspect::MODULE,
     &links::MODULE,
     &owner::MODULE,
+    &patch::MODULE,
     &path::MODULE,
+    &perms::MODULE,
     &tree::MODULE,
 ];

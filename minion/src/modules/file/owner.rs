@@ -203,11 +203,11 @@ fn meta(look: &Look, function: &str, arguments: Arguments) -> Result<std::fs::Me
     found.map_err(|_| CallError::Failed(format!("Path not found: {}", path.display())))
 }
 
-fn user_name(uid: u32) -> Value {
+pub(super) fn user_name(uid: u32) -> Value {
     Accounts::system().account_by_uid(uid).map_or(Value::from(uid), |account| account.name.into())
 }
 
-fn group_name(gid: u32) -> Value {
+pub(super) fn group_name(gid: u32) -> Value {
     Accounts::system().group_by_gid(gid).map_or(Value::from(gid), |group| group.name.into())
 }
 
@@ -250,7 +250,10 @@ fn change(act: &Act, args: Chown, follow: bool) -> CallResult {
     let path = expand(act, &args.path);
     let given = |value: &Value| !matches!(value, Value::Null) && value.as_str() != Some("");
     let (mut wrong, mut owner, mut group) = (String::new(), None, None);
-    if given(&args.user) {
+    if args.user.is_null() {
+        // As in the reference: no user is the one who runs this; an empty name leaves the owner.
+        owner = Some(rustix::process::geteuid().as_raw());
+    } else if given(&args.user) {
         owner = uid(&args.user);
         if owner.is_none() {
             wrong.push_str("User does not exist\n");
@@ -279,26 +282,54 @@ pub(super) fn apply(path: &Path, owner: Option<u32>, group: Option<u32>, follow:
 
 fn chgrp(act: &Act, arguments: Arguments) -> CallResult {
     let args = Chgrp::bind("file.chgrp", arguments)?;
-    change(act, Chown { path: args.path, user: Value::Null, group: args.group }, true)
+    let path = expand(act, &args.path);
+    if !path.exists() {
+        return Err(CallError::Failed(format!("Path not found: {}", path.display())));
+    }
+    change(act, Chown { path: args.path, user: Value::from(""), group: args.group }, true)
 }
 
 fn uid_to_user(_: &Look, arguments: Arguments) -> CallResult {
     let given = Uid::bind("file.uid_to_user", arguments)?.uid;
+    if !matches!(given, Value::Int(_) | Value::Bool(_)) {
+        return Err(CallError::Invocation(format!("uid should be integer, not {}", given.kind())));
+    }
     Ok(i64::from_value(given.clone()).ok().and_then(|uid| u32::try_from(uid).ok()).map_or(given, user_name).into())
 }
 
 fn gid_to_group(_: &Look, arguments: Arguments) -> CallResult {
     let given = Gid::bind("file.gid_to_group", arguments)?.gid;
-    Ok(i64::from_value(given.clone()).ok().and_then(|gid| u32::try_from(gid).ok()).map_or(given, group_name).into())
+    let number = match &given {
+        Value::Str(text) => match text.trim().parse::<i64>() {
+            Ok(number) => number,
+            Err(_) => return Ok("".into()),
+        },
+        given => i64::from_value(given.clone())
+            .map_err(|_| CallError::Invocation(format!("gid should be integer, not {}", given.kind())))?,
+    };
+    Ok(u32::try_from(number).map_or(Value::from(number), group_name).into())
 }
 
 fn user_to_uid(_: &Look, arguments: Arguments) -> CallResult {
     let user = User::bind("file.user_to_uid", arguments)?.user;
     let user = if user.is_null() { Value::from(rustix::process::geteuid().as_raw()) } else { user };
-    Ok(uid(&user).map_or(Value::from(""), Value::from).into())
+    Ok(match &user {
+        Value::Int(_) => user,
+        Value::Str(name) => {
+            Accounts::system().account(name).map_or(Value::from(""), |account| Value::from(account.uid))
+        }
+        _ => return Err(CallError::Invocation(format!("user is a name or an id, not {}", user.kind()))),
+    }
+    .into())
 }
 
 fn group_to_gid(_: &Look, arguments: Arguments) -> CallResult {
     let group = Group::bind("file.group_to_gid", arguments)?.group;
-    Ok(gid(&group).map_or(Value::from(""), Value::from).into())
+    Ok(match &group {
+        Value::Int(_) => group,
+        Value::Null => "".into(),
+        Value::Str(name) => Accounts::system().group(name).map_or(Value::from(""), |group| Value::from(group.gid)),
+        _ => return Err(CallError::Invocation(format!("group is a name or an id, not {}", group.kind()))),
+    }
+    .into())
 }

@@ -90,6 +90,38 @@ pub(super) fn absolute(look: &Look, typed: &str, what: &str) -> Result<PathBuf, 
     if path.is_absolute() { Ok(path) } else { Err(CallError::Invocation(format!("{what} must be absolute: {typed}"))) }
 }
 
+/// The same where the reference's refusal does not repeat the path.
+pub(super) fn rooted(look: &Look, typed: &str, what: &str) -> Result<PathBuf, CallError> {
+    let path = expand(look, typed);
+    if path.is_absolute() { Ok(path) } else { Err(CallError::Invocation(format!("{what} must be absolute."))) }
+}
+
+/// A system error as the reference words it: with its number and the paths that it is about.
+pub(super) fn worded(error: &std::io::Error, paths: &[&Path]) -> String {
+    let about = paths.iter().map(|path| format!("'{}'", path.display())).collect::<Vec<_>>().join(" -> ");
+    match error.raw_os_error() {
+        Some(number) => format!("[Errno {number}] {}: {about}", plain(error)),
+        None => format!("{}: {about}", plain(error)),
+    }
+}
+
+/// A path without links, as far as it leads: what a broken link points to is as it says.
+pub(super) fn real(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    // As many links as the system follows.
+    for _ in 0..40 {
+        if let Ok(real) = path.canonicalize() {
+            return real;
+        }
+        let parent = path.parent().map(|parent| parent.canonicalize().unwrap_or_else(|_| parent.to_owned()));
+        match (std::fs::read_link(&path), parent) {
+            (Ok(target), Some(parent)) => path = parent.join(target),
+            _ => break,
+        }
+    }
+    path
+}
+
 /// The error of a system call on a path.
 pub(super) fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> CallError + '_ {
     move |error| CallError::Failed(format!("{}: {}", path.display(), plain(&error)))

@@ -8,7 +8,7 @@ use fleet_common::call::{Arguments, CallError, CallResult, Function};
 use fleet_common::value::{Map, Value};
 
 use super::owner;
-use super::path::{absolute, expand, failed};
+use super::path::{absolute, expand, failed, rooted, worded};
 use crate::cx::{Act, Module};
 use crate::system::fs::plain;
 
@@ -223,11 +223,16 @@ fn makedirs(act: &Act, arguments: Arguments) -> CallResult {
     let args = Makedirs::bind("file.makedirs", arguments)?;
     let path = expand(act, &args.path);
     let directory = if args.path.ends_with('/') { path.as_path() } else { path.parent().unwrap_or(&path) };
+    let shown = directory.to_string_lossy();
+    let shown = match shown.trim_end_matches('/') {
+        "" => "/",
+        shown => shown,
+    };
     if directory.is_dir() {
-        return Ok(format!("Directory '{}' already exists", directory.display()).into());
+        return Ok(format!("Directory '{shown}' already exists").into());
     }
     if directory.exists() {
-        return Ok(format!("The path '{}' already exists and is not a directory", directory.display()).into());
+        return Ok(format!("The path '{shown}' already exists and is not a directory").into());
     }
     make(directory, &wanted(&args.user, &args.group, &args.mode)?)?;
     Ok(Value::Null.into())
@@ -256,7 +261,7 @@ fn remove(act: &Act, arguments: Arguments) -> CallResult {
 
 fn rmdir(act: &Act, arguments: Arguments) -> CallResult {
     let args = Rmdir::bind("file.rmdir", arguments)?;
-    let path = absolute(act, &args.path, "File path")?;
+    let path = rooted(act, &args.path, "File path")?;
     if !path.is_dir() {
         return Err(CallError::Invocation("A valid directory was not specified.".to_owned()));
     }
@@ -303,7 +308,7 @@ fn remove_empty(path: &Path, deleted: &mut Vec<PathBuf>, errors: &mut Vec<(PathB
 
 fn rename(act: &Act, arguments: Arguments) -> CallResult {
     let args = Pair::bind("file.rename", arguments)?;
-    let (source, target) = (absolute(act, &args.src, "File path")?, expand(act, &args.dst));
+    let (source, target) = (rooted(act, &args.src, "File path")?, expand(act, &args.dst));
     match std::fs::rename(&source, &target) {
         Ok(()) => Ok(true.into()),
         Err(_) => Err(CallError::Failed(format!("Could not rename '{}' to '{}'", source.display(), target.display()))),
@@ -343,14 +348,14 @@ fn move_(act: &Act, arguments: Arguments) -> CallResult {
             "Unable to move '{}' to '{}': {}",
             source.display(),
             landed.display(),
-            plain(&error)
+            worded(&error, &[&source])
         ))),
     }
 }
 
 fn copy(act: &Act, arguments: Arguments) -> CallResult {
     let args = Copy::bind("file.copy", arguments)?;
-    let source = absolute(act, &args.src, "File path")?;
+    let source = rooted(act, &args.src, "File path")?;
     let target = expand(act, &args.dst);
     if std::fs::symlink_metadata(&source).is_err() {
         return Err(CallError::Failed(format!("No such file or directory '{}'", source.display())));
