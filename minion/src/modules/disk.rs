@@ -52,6 +52,13 @@ pub const MODULE: Module = Module {
             },
         ),
         Function::reads(
+            "dump",
+            "What the kernel knows of a block device, or some of it; false for what is none.",
+            "disk.dump /dev/sda1 args='[size]'",
+            Dump::ROWS,
+            dump,
+        ),
+        Function::reads(
             "get_fstype_from_path",
             "The kind of the file system that a path is on.",
             "disk.get_fstype_from_path /root",
@@ -105,6 +112,52 @@ args! {
         /// The path.
         path: String,
     }
+}
+
+args! {
+    /// Arguments of `disk.dump`.
+    pub struct Dump {
+        /// The device.
+        device: String,
+        /// Only these.
+        args: Vec<String> = Vec::new(),
+    }
+}
+
+/// Questions of `blockdev` and what the reference calls their answers.
+const ASKED: [(&str, &str); 12] = [
+    ("--getro", "getro"),
+    ("--getsz", "getsz"),
+    ("--getss", "getss"),
+    ("--getpbsz", "getpbsz"),
+    ("--getiomin", "getiomin"),
+    ("--getioopt", "getioopt"),
+    ("--getalignoff", "getalignoff"),
+    ("--getmaxsect", "getmaxsect"),
+    ("--getsize", "getsize"),
+    ("--getsize64", "getsize64"),
+    ("--getra", "getra"),
+    ("--getfra", "getfra"),
+];
+
+fn dump(_look: &Look, arguments: Arguments) -> CallResult {
+    let Dump { device, args } = Dump::bind("disk.dump", arguments)?;
+    if !device.starts_with('/') {
+        return Err(CallError::Invocation(format!("a device is an absolute path, not {device:?}")));
+    }
+    if let Some(name) = args.iter().find(|name| !ASKED.iter().any(|(_, known)| known == name)) {
+        let known = ASKED.map(|(_, known)| known).join(", ");
+        return Err(CallError::Invocation(format!("disk.dump does not know '{name}', only {known}")));
+    }
+    let words = ["blockdev"].into_iter().chain(ASKED.map(|(question, _)| question)).chain([device.as_str()]);
+    let finished = tool::run(&words.collect::<Vec<_>>())?;
+    if finished.status != 0 {
+        return Ok(fleet_common::call::Outcome::with_status(false, finished.status));
+    }
+    let wanted = |name: &str| args.is_empty() || args.iter().any(|arg| arg == name);
+    let told = finished.out();
+    let answers = ASKED.iter().map(|(_, name)| *name).zip(told.lines().map(str::trim));
+    Ok(answers.filter(|(name, _)| wanted(name)).collect::<Map>().into())
 }
 
 /// A line of `df -P`: file system, four figures, mount point.

@@ -16,6 +16,7 @@ pub mod debconf;
 pub mod dig;
 pub mod disk;
 pub mod dnsutil;
+pub mod dnsutil_zone;
 pub mod environ;
 pub mod file;
 pub mod gem;
@@ -29,8 +30,10 @@ pub mod ip;
 pub mod iptables;
 pub mod kmod;
 pub mod locale;
+pub mod lowpkg;
 pub mod mine;
 pub mod mount;
+pub mod mount_cache;
 pub mod mysql;
 pub mod network;
 pub mod nftables;
@@ -42,8 +45,10 @@ pub mod pip;
 pub mod pkg;
 pub mod postgres;
 pub mod ps;
+pub mod ps_system;
 pub mod publish;
 pub mod saltutil;
+pub mod saltutil_more;
 pub mod service;
 pub mod ssh;
 pub mod state;
@@ -81,6 +86,7 @@ pub const MODULES: &[&[&Module]] = &[
         &dig::MODULE,
         &disk::MODULE,
         &dnsutil::MODULE,
+        &dnsutil_zone::MODULE,
         &environ::MODULE,
         &gem::MODULE,
         &git::MODULE,
@@ -94,7 +100,9 @@ pub const MODULES: &[&[&Module]] = &[
         &iptables::MODULE,
         &kmod::MODULE,
         &locale::MODULE,
+        &lowpkg::MODULE,
         &mount::MODULE,
+        &mount_cache::MODULE,
         &nftables::MODULE,
         &nginx::MODULE,
         &npm::MODULE,
@@ -103,9 +111,11 @@ pub const MODULES: &[&[&Module]] = &[
         &pip::MODULE,
         &pkg::MODULE,
         &ps::MODULE,
+        &ps_system::MODULE,
         &publish::MODULE,
         &publish::SALTUTIL,
         &saltutil::MODULE,
+        &saltutil_more::MODULE,
         &service::MODULE,
         &ssh::MODULE,
         &state::MODULE,

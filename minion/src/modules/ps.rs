@@ -241,7 +241,7 @@ args! {
     }
 }
 
-fn failed(fault: crate::system::fs::FileFault) -> CallError {
+pub(super) fn failed(fault: crate::system::fs::FileFault) -> CallError {
     CallError::Failed(fault.to_string())
 }
 
@@ -461,14 +461,18 @@ fn swap_memory(meminfo: &str, vmstat: &str) -> Map {
 }
 
 fn disk_usage(_look: &Look, arguments: Arguments) -> CallResult {
-    let path = Path::bind("ps.disk_usage", arguments)?.path;
-    let found = rustix::fs::statvfs(path.as_str()).map_err(|error| CallError::Failed(format!("{path}: {error}")))?;
+    Ok(usage(&Path::bind("ps.disk_usage", arguments)?.path)?.into())
+}
+
+/// Bytes of the file system of a path.
+pub(super) fn usage(path: &str) -> Result<Map, CallError> {
+    let found = rustix::fs::statvfs(path).map_err(|error| CallError::Failed(format!("{path}: {error}")))?;
     let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize) as i64;
     let (total, free) = (bytes(found.f_blocks), bytes(found.f_bavail));
     let used = bytes(found.f_blocks.saturating_sub(found.f_bfree));
     let mut about = Map::from_iter([("total", total), ("used", used), ("free", free)]);
     about.insert("percent", percent_of(used, used + free));
-    Ok(about.into())
+    Ok(about)
 }
 
 #[cfg(test)]

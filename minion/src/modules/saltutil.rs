@@ -367,7 +367,8 @@ fn sync_all(act: &Act, arguments: Arguments) -> CallResult {
     Ok(synced.into())
 }
 
-fn sync_kind(act: &Act, kind: &str, arguments: Arguments) -> CallResult {
+/// Fetches the modules of a kind.
+pub(super) fn sync_kind(act: &Act, kind: &str, arguments: Arguments) -> CallResult {
     Ok(sync(act, kind, &Sync::bind(&format!("saltutil.sync_{kind}"), arguments)?)?.into())
 }
 

@@ -61,7 +61,14 @@ pub const MODULE: Module = Module {
             "Versions of what is installed, by name.",
             "pip.list requests bin_env=/srv/venv",
             List::ROWS,
-            list,
+            |look, arguments| list(look, "pip.list", arguments),
+        ),
+        Function::reads(
+            "list_freeze_parse",
+            "Versions of what is installed, by name (another name of pip.list).",
+            "pip.list_freeze_parse requests bin_env=/srv/venv",
+            List::ROWS,
+            |look, arguments| list(look, "pip.list_freeze_parse", arguments),
         ),
         Function::reads(
             "is_installed",

@@ -38,8 +38,8 @@ pub fn ended(finished: &Finished) -> Map {
 }
 
 /// `pip.list`: names and versions.
-pub fn list(_look: &Look, arguments: Arguments) -> CallResult {
-    let args = List::bind("pip.list", arguments)?;
+pub fn list(_look: &Look, function: &str, arguments: Arguments) -> CallResult {
+    let args = List::bind(function, arguments)?;
     let pip = pip(args.bin_env.as_deref(), args.user.as_deref(), args.cwd.as_deref(), args.env_vars.as_ref())?;
     let start = args.prefix.unwrap_or_default().to_lowercase();
     let fits =

@@ -84,9 +84,10 @@ fn names_or_all(manager: &dyn Packages, names: Vec<String>) -> Result<Vec<String
     if names.is_empty() { Ok(manager.installed()?.into_keys().collect()) } else { Ok(names) }
 }
 
-pub(super) fn file_list(look: &Look, arguments: Arguments) -> CallResult {
-    let manager = packages(look, "pkg.file_list")?;
-    let names = names_or_all(&*manager, Names::bind("pkg.file_list", arguments)?.names)?;
+/// The files of packages, and what was said of those that are not there.
+pub fn file_list(look: &Look, function: &str, arguments: Arguments) -> CallResult {
+    let manager = packages(look, function)?;
+    let names = names_or_all(&*manager, Names::bind(function, arguments)?.names)?;
     let (mut errors, mut found) = (Vec::new(), std::collections::BTreeSet::new());
     for name in names {
         match manager.files(&name)? {
@@ -98,9 +99,10 @@ pub(super) fn file_list(look: &Look, arguments: Arguments) -> CallResult {
     Ok(Map::from_iter([("errors", Value::from(errors)), ("files", found)]).into())
 }
 
-pub(super) fn file_dict(look: &Look, arguments: Arguments) -> CallResult {
-    let manager = packages(look, "pkg.file_dict")?;
-    let names = names_or_all(&*manager, Names::bind("pkg.file_dict", arguments)?.names)?;
+/// The files of packages by package, and what was said of those that are not there.
+pub fn file_dict(look: &Look, function: &str, arguments: Arguments) -> CallResult {
+    let manager = packages(look, function)?;
+    let names = names_or_all(&*manager, Names::bind(function, arguments)?.names)?;
     let (mut errors, mut found) = (Vec::new(), Map::new());
     for name in names {
         match manager.files(&name)? {

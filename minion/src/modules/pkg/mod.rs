@@ -15,8 +15,9 @@ pub use change::{
 };
 pub use from::Origin;
 pub(crate) use from::from_arguments;
+pub use info::{file_dict, file_list};
 pub use provider::{apt, dnf, is_dnf, packages};
-pub use query::latest;
+pub use query::{Names, latest};
 pub use repos::{Configured, Managed, Repository, configure, find, key, remove};
 pub use selections::{Selections, held, plan_hold};
 pub use wanted::{Wanted, fulfils, sources, wanted};
@@ -206,14 +207,14 @@ pub const MODULE: Module = Module {
             "The files of packages (all packages without names).",
             "pkg.file_list nginx",
             query::Names::ROWS,
-            info::file_list,
+            |look, arguments| info::file_list(look, "pkg.file_list", arguments),
         ),
         Function::reads(
             "file_dict",
             "The files of packages, by package.",
             "pkg.file_dict nginx",
             query::Names::ROWS,
-            info::file_dict,
+            |look, arguments| info::file_dict(look, "pkg.file_dict", arguments),
         ),
         Function::reads(
             "owner",
