@@ -48,7 +48,7 @@ pub mod ps;
 pub mod ps_system;
 pub mod publish;
 pub mod saltutil;
-pub mod saltutil_more;
+pub mod saltutil_sync;
 pub mod service;
 pub mod ssh;
 pub mod state;
@@ -115,7 +115,7 @@ pub const MODULES: &[&[&Module]] = &[
         &publish::MODULE,
         &publish::SALTUTIL,
         &saltutil::MODULE,
-        &saltutil_more::MODULE,
+        &saltutil_sync::MODULE,
         &service::MODULE,
         &ssh::MODULE,
         &state::MODULE,
