@@ -41,6 +41,7 @@ mod system_network;
 mod system_nftables;
 mod system_nginx;
 mod system_npm;
+mod system_power;
 mod system_states;
 mod system_tables;
 mod system_webutil;

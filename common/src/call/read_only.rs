@@ -130,6 +130,8 @@ pub const READ_ONLY: &[&str] = &[
     "sys.argspec", "sys.doc", "sys.list_functions", "sys.list_modules", "sys.list_state_functions",
     "sys.list_state_modules", "sys.providers", "sys.state_argspec", "sys.state_doc",
     "sysctl.default_config", "sysctl.get", "sysctl.show",
+    "system.get_computer_desc", "system.get_computer_name", "system.get_reboot_required_witnessed",
+    "system.get_system_date", "system.get_system_date_time", "system.get_system_time", "system.has_settable_hwclock",
     "test.arg", "test.arg_clean", "test.arg_repr", "test.arg_type", "test.assertion", "test.attr_call",
     "test.collatz", "test.conf_test", "test.cross_test", "test.deprecation_warning", "test.echo", "test.exception",
     "test.false", "test.false_", "test.fib", "test.get_opts", "test.kwarg", "test.module_report", "test.not_loaded",

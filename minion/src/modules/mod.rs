@@ -56,6 +56,7 @@ pub mod status;
 pub mod supervisord;
 pub mod sys;
 pub mod sysctl;
+pub mod system;
 pub mod timezone;
 pub mod tool;
 pub mod virtualenv;
@@ -71,6 +72,7 @@ pub const MODULES: &[&[&Module]] = &[
     &mysql::MODULES,
     &network::MODULES,
     &postgres::MODULES,
+    &system::MODULES,
     &x509::MODULES,
     // One a line, so that branches that add modules merge.
     &[

@@ -12,6 +12,7 @@ mod sockets;
 use fleet_common::args;
 
 use crate::cx::Module;
+pub use names::{Name, rename};
 
 /// What the module is for.
 const DOC: &str = "Links, addresses, routes and sockets of this machine, and arithmetic on addresses.";

@@ -52,13 +52,16 @@ pub const MODULE: Module = Module {
             "Gives this machine another name, now and for the next start.",
             "network.mod_hostname web1.example.com",
             Name::ROWS,
-            rename,
+            |act, arguments| {
+                rename(act, &Name::bind("network.mod_hostname", arguments)?.hostname)?;
+                Ok(true.into())
+            },
         ),
     ],
 };
 
 args! {
-    /// Arguments of `network.mod_hostname`.
+    /// A name for this machine.
     pub struct Name {
         /// The name.
         hostname: String,
@@ -94,18 +97,17 @@ fn renamed(hosts: &str, old: &str, new: &str) -> String {
     hosts.split_inclusive('\n').map(line).collect()
 }
 
-fn rename(act: &Act, arguments: Arguments) -> CallResult {
-    let name = Name::bind("network.mod_hostname", arguments)?.hostname;
-    hostname::check(&name).map_err(|fault| CallError::Invocation(fault.to_string()))?;
+/// Gives this machine another name, now and for the next start, also in the table of hosts.
+pub fn rename(act: &Act, name: &str) -> Result<(), CallError> {
+    hostname::check(name).map_err(|fault| CallError::Invocation(fault.to_string()))?;
     let old = hostname::now();
     let table = Path::new("/etc/hosts");
     let hosts = tool::table(table)?;
-    let new = renamed(&hosts, &old, &name);
+    let new = renamed(&hosts, &old, name);
     if new != hosts {
         tool::store(table, &new)?;
     }
-    hostname::set(act, &name).map_err(|fault| CallError::Failed(fault.to_string()))?;
-    Ok(true.into())
+    hostname::set(act, name).map_err(|fault| CallError::Failed(fault.to_string()))
 }
 
 #[cfg(test)]
