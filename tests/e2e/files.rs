@@ -79,9 +79,9 @@ fn a_directory_comes_whole_and_follows_the_tree() {
     assert_eq!(fs::read(cached(&fleet, "site/d2")).unwrap(), b"a file now");
     same(&fleet.dir().join("srv/salt/site/d1"), &cached(&fleet, "site/d1"));
     assert_eq!(answer(&fleet, &["cp.get_file_str", "salt://site/d1/new"]), json!("new"));
-    assert_eq!(answer(&fleet, &["cp.cache_file", "salt://site/none"]), json!(""));
+    assert_eq!(answer(&fleet, &["cp.cache_file", "salt://site/none"]), json!(false));
     fs::remove_file(fleet.dir().join("srv/salt/site/d1/new")).unwrap();
-    assert_eq!(answer(&fleet, &["cp.cache_file", "salt://site/d1/new"]), json!(""), "gone");
+    assert_eq!(answer(&fleet, &["cp.cache_file", "salt://site/d1/new"]), json!(false), "gone");
     let sum = answer(&fleet, &["cp.hash_file", "salt://site/large"]);
     assert_eq!(sum["hsum"], fleet_common::digest::hex_of_bytes("sha256", &noise(3 * MIB + 17, 99)).unwrap());
 }
