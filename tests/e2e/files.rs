@@ -232,7 +232,7 @@ fn a_full_disk_is_told_and_leaves_nothing_half_written() {
     // Files that were on their way when the first failed may still come.
     let removed = || fs::remove_dir_all(disk.0.join("files")).ok();
     assert!(wait_until(Duration::from_secs(10), removed).is_some());
-    assert_ne!(answer(&fleet, &["cp.cache_file", "salt://fits"]), json!(""), "there is room again");
+    assert!(answer(&fleet, &["cp.cache_file", "salt://fits"]).is_string(), "there is room again");
     fleet.stop("web1", Signal::KILL);
 }
 
