@@ -23,6 +23,10 @@ const KINDS: [&str; 11] = [
 ];
 /// Kinds that lists of services show.
 const LISTED: &str = "--type=service,socket,timer,path,target,mount,automount,swap";
+/// How often the log is looked at for what a unit wrote.
+const LOOKS: u32 = 5;
+/// Time between two looks.
+const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(100);
 /// How many lines of a log are shown.
 const LAST_LINES: &str = "--lines=10";
 
@@ -212,10 +216,16 @@ impl Systemd {
     /// The last lines a unit wrote since it was started.
     pub fn last_words(&self, name: &str) -> Option<String> {
         let run = self.properties(name).ok()?.remove("InvocationID").filter(|run| !run.is_empty())?;
-        let wrote = format!("_SYSTEMD_INVOCATION_ID={run}");
-        let argv = ["journalctl", "--quiet", "--no-pager", "--output=cat", LAST_LINES, &wrote];
-        let finished = Command::argv(argv).c_locale().timeout_seconds(10.0).run().ok()?;
-        (finished.status == 0).then(|| finished.out()).filter(|text| !text.is_empty())
+        let of_run = format!("_SYSTEMD_INVOCATION_ID={run}");
+        // The log is written by another daemon, a moment after a unit that ends at once has ended.
+        for _ in 0..LOOKS {
+            if let Some(words) = logged(&[&of_run]) {
+                return Some(words);
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        // It may also have been too late to ask the process for its run; then the unit is known alone.
+        logged(&[&format!("_SYSTEMD_UNIT={}", full(name).ok()?), "--since=-1min"])
     }
 
     /// The program each service starts, by name.
@@ -231,6 +241,14 @@ impl Systemd {
         }
         Ok(found)
     }
+}
+
+/// The last lines of the log that fit.
+fn logged(which: &[&str]) -> Option<String> {
+    let argv =
+        ["journalctl", "--quiet", "--no-pager", "--output=cat", LAST_LINES].into_iter().chain(which.iter().copied());
+    let finished = Command::argv(argv).c_locale().timeout_seconds(10.0).run().ok()?;
+    (finished.status == 0).then(|| finished.out()).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
