@@ -11,6 +11,9 @@ use super::fs::plain;
 use super::process::{Running, signal_name};
 use super::user::{Account, Accounts};
 
+/// The path under which a program finds what it was handed.
+pub const HANDED: &str = "/proc/self/fd/3";
+
 /// How many bytes of each stream are kept unless told otherwise.
 pub const OUTPUT_LIMIT: usize = 8 << 20;
 
@@ -111,6 +114,7 @@ pub struct Command {
     pub(super) env: Vec<(OsString, Option<OsString>)>,
     pub(super) clean_env: bool,
     pub(super) stdin: Option<Vec<u8>>,
+    pub(super) handed: Option<Vec<u8>>,
     pub(super) run_as: Option<RunAs>,
     pub(super) umask: Option<u32>,
     pub(super) timeout: Option<Duration>,
@@ -167,6 +171,7 @@ impl Command {
             env: Vec::new(),
             clean_env: false,
             stdin: None,
+            handed: None,
             run_as: None,
             umask: None,
             timeout: None,
@@ -214,6 +219,13 @@ impl Command {
     #[must_use]
     pub fn stdin(mut self, content: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(content.into());
+        self
+    }
+
+    /// A file that only the program sees, as [`HANDED`]: in memory and without a name, gone with its last reader.
+    #[must_use]
+    pub fn hand(mut self, content: impl Into<Vec<u8>>) -> Self {
+        self.handed = Some(content.into());
         self
     }
 
@@ -348,6 +360,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_handed_is_read_by_the_program_and_by_nobody_else() {
+        let line = format!("stat -L -c %a.%s {HANDED}; cat {HANDED}; cat {HANDED}; readlink {HANDED}");
+        let finished = Command::shell("/bin/sh", line).hand("secret\n").umask(0o077).run().unwrap();
+        assert_eq!(text(&finished.stdout), "600.7\nsecret\nsecret\n/memfd:handed (deleted)\n");
+        let other = Command::argv(["cat", HANDED]).run().unwrap();
+        assert_ne!(other.status, 0, "{other:?}");
+    }
+
+    #[test]
     fn a_timeout_ends_the_whole_group() {
         let dir = tempfile::tempdir().unwrap();
         let started = Instant::now();
@@ -374,6 +395,8 @@ mod tests {
             return;
         }
         let identity = RunAs { groups: vec![65534, 4], ..RunAs::account("nobody").unwrap() };
+        let handed = Command::argv(["cat", HANDED]).run_as(identity.clone()).hand("for nobody").run().unwrap();
+        assert_eq!(text(&handed.stdout), "for nobody");
         let finished = Command::shell("/bin/sh", "id -u; id -G; echo $USER").run_as(identity).run().unwrap();
         assert_eq!(text(&finished.stdout), "65534\n65534 4\nnobody\n");
         assert!(rustix::process::geteuid().is_root());

@@ -1,13 +1,10 @@
-//! MySQL and MariaDB through their client: what says who asks goes through a closed file, SQL through standard input, so
-//! that no process list shows either.
-
-use std::io::Write;
+//! MySQL and MariaDB through their client: what says who asks is handed to it in memory, SQL goes through standard input, so
+//! that no process list shows either and nothing is left on a disk, however we end.
 
 use fleet_common::digest;
 use fleet_common::value::Map;
 
-use super::command::{Command, CommandError, which};
-use super::fs::plain;
+use super::command::{Command, CommandError, HANDED, which};
 use super::mysql_rows::parse;
 
 /// Seconds until a statement is given up: a lock that nobody gives back must not hold a run for ever.
@@ -25,9 +22,6 @@ pub enum MysqlError {
     /// The client could not be run.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// The file that says who asks could not be written.
-    #[error("the client's settings can't be written: {}", plain(.0))]
-    Settings(#[source] std::io::Error),
     /// The server said no, or can't be reached: its number and its words.
     #[error("MySQL Error {code}: {text}")]
     Said {
@@ -84,18 +78,15 @@ impl Server {
         let search = std::env::var_os("PATH");
         let client = ["mariadb", "mysql"].iter().find_map(|name| which(name, search.as_deref()));
         let client = client.ok_or(MysqlError::NoClient)?;
-        // Closed from the start, gone with the variable. No other file of options is read, whoever we are.
-        let mut file = tempfile::NamedTempFile::new().map_err(MysqlError::Settings)?;
-        file.write_all(self.options().as_bytes()).map_err(MysqlError::Settings)?;
-        let mut defaults = std::ffi::OsString::from("--defaults-file=");
-        defaults.push(file.path());
-        let mut argv = vec![client.into_os_string(), defaults];
+        // No other file of options is read, whoever we are.
+        let mut argv = vec![client.into_os_string(), format!("--defaults-file={HANDED}").into()];
         if let Some(group) = &self.default_group {
             argv.push(format!("--defaults-group-suffix={group}").into());
         }
         // In binary mode the client does not take lines of SQL for commands of its own, which could run programs.
         argv.extend(["--batch", "--xml", "--binary-mode", "--connect-timeout=10"].map(Into::into));
-        let finished = Command::argv(argv).c_locale().cwd("/").stdin(sql).timeout_seconds(PATIENCE).run()?;
+        let command = Command::argv(argv).c_locale().cwd("/").hand(self.options()).stdin(sql);
+        let finished = command.timeout_seconds(PATIENCE).run()?;
         match (finished.timed_out, finished.cut, finished.status) {
             (true, ..) => Err(MysqlError::Failed(format!("no answer within {PATIENCE} seconds"))),
             (_, true, _) => Err(MysqlError::Failed("the answer is too long".to_owned())),

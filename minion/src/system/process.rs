@@ -6,7 +6,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use command_fds::{CommandFdExt, FdMapping};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, Mode, fchmod, fchown, memfd_create};
 use rustix::process::{
     Gid, Pid, PidfdFlags, Resource, Rlimit, Signal, Uid, getrlimit, kill_process_group, pidfd_open, prlimit,
 };
@@ -288,6 +290,10 @@ fn builder(command: &Command) -> Result<std::process::Command, CommandError> {
         }
     };
     builder.args(arguments).process_group(0);
+    if let Some(content) = &command.handed {
+        let handed = hand(&mut builder, content, command.run_as.as_ref());
+        handed.map_err(|source| CommandError::Start { program: command.program(), source })?;
+    }
     if let Some(cwd) = &command.cwd {
         builder.current_dir(cwd);
     }
@@ -304,6 +310,18 @@ fn builder(command: &Command) -> Result<std::process::Command, CommandError> {
         };
     }
     Ok(builder)
+}
+
+/// Gives the program a file in memory, closed to others, as the descriptor that [`super::command::HANDED`] names.
+fn hand(builder: &mut std::process::Command, content: &[u8], identity: Option<&RunAs>) -> io::Result<()> {
+    let mut file = std::fs::File::from(memfd_create("handed", MemfdFlags::CLOEXEC)?);
+    fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+    if let Some(identity) = identity {
+        fchown(&file, Some(Uid::from_raw(identity.uid)), Some(Gid::from_raw(identity.gid)))?;
+    }
+    file.write_all(content)?;
+    let mapping = FdMapping { parent_fd: file.into(), child_fd: 3 };
+    builder.fd_mappings(vec![mapping]).map(drop).map_err(io::Error::other)
 }
 
 /// Starts the process, for another identity from a thread that has taken it on.
