@@ -127,7 +127,9 @@ const POSTGRES: Server = Server {
         "chmod 755 R/; mkdir R/pg R/space; echo own-secret > R/pg/secret; chmod 700 R/pg R/space\n",
         "[ -z \"$as\" ] || chown -R 65534:65534 R/pg R/space; [ -z \"$as\" ] || chmod 777 R/\n",
         "$as initdb -D R/pg/data -U postgres -A scram-sha-256 --pwfile=R/pg/secret --no-sync -E UTF8 --locale=C\n",
-        "$as pg_ctl -D R/pg/data -o \"-c listen_addresses= -c fsync=off -k R/\" -l R/pg/log -w start\n",
+        // What the server says is in no language that a program may rely on.
+        "lc=C; mkdir R/locale; ! localedef -i de_DE -f UTF-8 R/locale/de_DE.UTF-8 || lc=de_DE.UTF-8\n",
+        "LOCPATH=R/locale $as pg_ctl -D R/pg/data -o \"-c listen_addresses= -c fsync=off -c lc_messages=$lc -k R/\" -l R/pg/log -w start\n",
         "sql -d postgres -c 'CREATE ROLE fleet_a; CREATE ROLE fleet_b LOGIN'"
     ),
     stop: pg!("$as pg_ctl -D R/pg/data -m immediate stop"),
@@ -312,6 +314,32 @@ fn check(test: &str, server: &'static Server) {
 #[test]
 fn databases_are_as_predicted() {
     check("databases_are_as_predicted", &POSTGRES);
+}
+
+/// Nothing is in a database that is not there; a server that refuses says nothing about databases, whatever words it uses.
+#[test]
+fn a_database_that_is_not_there_is_told_from_a_refusal() {
+    let Some((_scratch, running)) = started("a_database_that_is_not_there_is_told_from_a_refusal", &POSTGRES) else {
+        return;
+    };
+    let root = running.0.clone();
+    let act = minion(&root);
+    let odd_role = on_pg!("{name: x}, {dbname: fleet_gone}")
+        .replace("{db_user: postgres}", r#"{db_user: 'database "fleet_gone" does not exist'}"#);
+    let extension = on_pg!("{name: plpgsql}, {maintenance_db: fleet_gone}");
+    for (state, declaration, result) in [
+        ("postgres_schema.absent", on_pg!("{name: x}, {dbname: fleet_gone}"), true),
+        ("postgres_extension.absent", extension, true),
+        ("postgres_extension.present", extension, false),
+        ("postgres_schema.absent", &odd_role, false),
+    ] {
+        let me = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
+        let declaration = declaration.replace("R/", &format!("{}/", root.display())).replace("ME", &me);
+        std::fs::write(root.join("srv/case.sls"), format!("x:\n  {state}: {declaration}\n")).unwrap();
+        let done = crate::states::run(&act, false);
+        assert_eq!(done.get("result"), Some(&result.into()), "{state} {declaration}: {done:?}");
+        assert_eq!(done.get("changes"), Some(&fleet_common::value::Map::new().into()), "{state}: {done:?}");
+    }
 }
 
 #[test]

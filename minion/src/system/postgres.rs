@@ -12,6 +12,8 @@ const COLUMN: char = '\u{1f}';
 const ROW: char = '\u{1e}';
 /// The account that the server runs as, and its first role.
 const OWNER: &str = "postgres";
+/// Databases that servers have, unless somebody took one away.
+const ALWAYS_THERE: &[&str] = &[OWNER, "template1"];
 /// Seconds until a statement is given up: a lock that nobody gives back must not hold a run for ever.
 const PATIENCE: f64 = 600.0;
 
@@ -59,7 +61,26 @@ impl Server {
     }
 
     /// Runs statements and gives the rows of the last one, as texts by column.
+    ///
+    /// # Errors
+    /// A database that is not there is told apart by asking for its name: the server's words are in its own language.
     pub fn rows(&self, sql: &str) -> Result<Vec<Map>, PostgresError> {
+        match self.ask(sql) {
+            Err(PostgresError::Said(why)) if self.is_gone() => Err(PostgresError::NoDatabase(why)),
+            answered => answered,
+        }
+    }
+
+    /// True if the server answers and does not have the database.
+    fn is_gone(&self) -> bool {
+        let database = self.database.as_deref().unwrap_or(OWNER);
+        let sql = format!("SELECT count(*) FROM pg_catalog.pg_database WHERE datname = {}", literal(database));
+        let others = ALWAYS_THERE.iter().filter(|other| **other != database);
+        let count = others.map(|other| self.on(other).ask(&sql)).find_map(Result::ok);
+        count.is_some_and(|rows| rows.first().is_some_and(|row| text(row, "count") == "0"))
+    }
+
+    fn ask(&self, sql: &str) -> Result<Vec<Map>, PostgresError> {
         if sql.contains('\0') {
             return Err(PostgresError::ZeroByte);
         }
@@ -95,8 +116,7 @@ impl Server {
             (_, true) => "the answer is too long".to_owned(),
             _ => finished.err(),
         };
-        let gone = why.contains(&format!("database \"{database}\" does not exist"));
-        Err(if gone { PostgresError::NoDatabase(why) } else { PostgresError::Said(why) })
+        Err(PostgresError::Said(why))
     }
 
     /// The first column of the first row.
