@@ -26,6 +26,13 @@ pub(super) const CASES: &[Case] = &[
         holds: "gem list --local | grep -q 'fleet-tiny (.*1.0)'",
     },
     Case {
+        state: "gem.installed",
+        declaration: "[{name: HOME/source/gems/fleet-tiny-1.0.gem}]",
+        prepare: gems!(""),
+        damage: "gem uninstall -q -a -x fleet-tiny; gem install -q --local HOME/source/gems/fleet-tiny-2.0.gem --no-document",
+        holds: "gem list --local | grep -q 'fleet-tiny (.*1.0)'",
+    },
+    Case {
         state: "gem.removed",
         declaration: "[{name: fleet-tiny}]",
         prepare: gems!("gem install -q --local --no-document ./fleet-tiny-1.0.gem"),

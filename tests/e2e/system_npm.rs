@@ -26,6 +26,21 @@ pub(super) const CASES: &[Case] = &[
         damage: "cd /srv/app; npm install --silent HOME/made/fleet-tiny-2.0.0.tgz >/dev/null 2>&1",
         holds: "grep -q 1.0.0 /srv/app/node_modules/fleet-tiny/package.json",
     },
+    // npm notes where a package came from below a directory only; for the system the file tells what it holds.
+    Case {
+        state: "npm.installed",
+        declaration: "[{name: HOME/made/fleet-tiny-1.0.0.tgz}]",
+        prepare: packages!("npm config set --location=user prefix /srv/system"),
+        damage: "npm install --global --silent HOME/made/fleet-tiny-2.0.0.tgz >/dev/null 2>&1",
+        holds: "grep -q 1.0.0 /srv/system/lib/node_modules/fleet-tiny/package.json",
+    },
+    Case {
+        state: "npm.installed",
+        declaration: "[{name: HOME/made/fleet-tiny-1.0.0.tgz}, {dir: /srv/app}]",
+        prepare: packages!(""),
+        damage: "cd /srv/app; npm install --silent HOME/made/fleet-tiny-2.0.0.tgz >/dev/null 2>&1",
+        holds: "grep -q 1.0.0 /srv/app/node_modules/fleet-tiny/package.json",
+    },
     Case {
         state: "npm.removed",
         declaration: "[{name: fleet-tiny}, {dir: /srv/app}]",

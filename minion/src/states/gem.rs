@@ -1,5 +1,7 @@
 //! `gem.*`: packages of Ruby.
 
+use std::path::Path;
+
 use fleet_common::args;
 
 use super::{Applied, Failure, Plan, PlannedState, Report, Run, State, StateFunction, StateModule};
@@ -106,14 +108,29 @@ impl Installed {
     fn gem(&self) -> Result<Gem, Failure> {
         Ok(program("gem.installed", self.ruby.as_ref(), self.gem_bin.as_deref(), self.user.as_deref())?)
     }
+
+    /// The gem's own name and the version that is meant: a file tells both of itself.
+    fn wanted(&self, gem: &Gem) -> Result<(String, Option<String>), Failure> {
+        // Where the program looks for it, too.
+        let file = Path::new("/").join(&self.name);
+        match self.name.ends_with(".gem") {
+            true if file.is_file() => Ok(gem.of_file(&file).map(|(name, version)| (name, Some(version)))?),
+            true if self.name.contains('/') => {
+                Err(Failure::new(format!("Could not install gem. {} is not there, or is no file", self.name)))
+            }
+            _ => Ok((self.name.clone(), self.version.clone())),
+        }
+    }
 }
 
 impl State for Installed {
     type Todo = ();
 
     fn plan(&self, _look: &Look, _run: &Run<'_>) -> Result<Plan<()>, Failure> {
-        let there = self.gem()?.versions(&self.name)?;
-        let is_meant = match &self.version {
+        let gem = self.gem()?;
+        let (name, version) = self.wanted(&gem)?;
+        let there = gem.versions(&name)?;
+        let is_meant = match &version {
             None => !there.is_empty(),
             Some(wanted) => {
                 let met: Result<Vec<bool>, GemError> =

@@ -1,13 +1,19 @@
 //! `npm.*`: packages of Node.
 
+use std::cell::LazyCell;
 use std::path::Path;
 
 use fleet_common::args;
-use fleet_common::value::{Map, Value};
+use fleet_common::value::{Map, Value, json_load as json};
 
 use super::{Applied, Failure, Plan, PlannedState, Report, Run, State, StateFunction, StateModule};
 use crate::cx::{Act, Look};
 use crate::modules::npm::Npm;
+use crate::system::archive::tar;
+use crate::system::fs::read_bounded;
+
+/// The largest `package.json` that is read.
+const PACKAGE_LIMIT: u64 = 1 << 20;
 
 /// The module's table.
 pub const STATE: StateModule = StateModule {
@@ -121,21 +127,42 @@ fn is_place(written: &str, resolved: &str, dir: Option<&str>) -> bool {
         && [base.to_owned(), base.join("node_modules")].into_iter().any(|base| real(base.join(path)) == wanted)
 }
 
+/// Name and version, as the package in a place on this machine tells them: a directory, or a file that npm packed.
+fn told_by(written: &str, dir: Option<&str>) -> Option<String> {
+    let place = Path::new(dir.unwrap_or("/")).join(written.strip_prefix("file:").unwrap_or(written));
+    let own = |path: &Path| path.components().count() == 2 && path.ends_with("package.json");
+    let bytes = match place.is_dir() {
+        true => read_bounded(&place.join("package.json"), PACKAGE_LIMIT).ok()?,
+        false if place.is_file() => tar::member(&place, PACKAGE_LIMIT, own).ok()??,
+        false => return None,
+    };
+    let facts = json::parse(std::str::from_utf8(&bytes).ok()?).ok()?;
+    let text = |key: &str| facts.get(key).and_then(Value::as_str);
+    Some(format!("{}@{}", text("name")?, text("version")?))
+}
+
 /// The installed package that is what is written: `name@version`.
 fn satisfied(package: &str, installed: &Map, dir: Option<&str>) -> Option<String> {
     let text = |facts: &Value, key: &str| facts.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (name, wanted) = divided(package);
     let shown = |name: &str, facts: &Value| format!("{name}@{}", text(facts, "version"));
+    let (name, wanted) = divided(package);
+    let place = if installed.contains(name) { wanted.unwrap_or_default() } else { package };
+    let told = LazyCell::new(|| told_by(place, dir));
+    // For the whole system npm keeps no note of where a package came from; then it is the one that its place tells of.
+    let from_place = |name: &str, facts: &Value| {
+        let resolved = text(facts, "resolved");
+        is_place(place, &resolved, dir)
+            || ((resolved.is_empty() || dir.is_none()) && told.as_deref() == Some(&*shown(name, facts)))
+    };
     match (installed.get(name), wanted) {
         (Some(facts), None) => Some(shown(name, facts)),
         (Some(facts), Some(wanted)) => {
-            let is = text(facts, "version") == wanted || is_place(wanted, &text(facts, "resolved"), dir);
-            is.then(|| shown(name, facts))
+            (text(facts, "version") == wanted || from_place(name, facts)).then(|| shown(name, facts))
         }
         // Only a place is written.
         (None, _) => installed.iter().find_map(|(name, facts)| {
             let name = name.as_str()?;
-            is_place(package, &text(facts, "resolved"), dir).then(|| shown(name, facts))
+            from_place(name, facts).then(|| shown(name, facts))
         }),
     }
 }

@@ -1,7 +1,7 @@
 //! RubyGems: the program `gem`, what it lists, and its versions.
 
 use std::cmp::Ordering;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::command::{Command, CommandError, RunAs, which};
 
@@ -73,11 +73,26 @@ impl Gem {
         Ok(all.into_iter().find(|(known, _)| known == name).map(|(_, versions)| versions).unwrap_or_default())
     }
 
+    /// Name and version of the gem in a file.
+    pub fn of_file(&self, path: &Path) -> Result<(String, String), GemError> {
+        let file = path.display().to_string();
+        let told = |field: &str| self.run(&["specification", &file, field]);
+        let unknown = || GemError::Said(format!("{file}: gem tells no name and version of it"));
+        let (name, version) = (told("name")?, told("version")?);
+        Ok((field(&name, "--- ").ok_or_else(unknown)?, field(&version, "version: ").ok_or_else(unknown)?))
+    }
+
     /// The places gems come from.
     pub fn sources(&self) -> Result<Vec<String>, GemError> {
         let said = self.run(&["sources", "--list"])?;
         Ok(said.lines().map(str::trim).filter(|line| line.contains("://")).map(str::to_owned).collect())
     }
+}
+
+/// A text of YAML on a line that begins so.
+fn field(said: &str, start: &str) -> Option<String> {
+    let text = said.lines().find_map(|line| line.strip_prefix(start))?;
+    Some(text.trim().trim_matches(['\'', '"']).to_owned()).filter(|text| !text.is_empty() && !text.starts_with('!'))
 }
 
 /// `bundler (default: 2.3.7, 2.2.0)`.
@@ -170,6 +185,9 @@ mod tests {
         assert_eq!(read, ("bundler".into(), vec!["default: 2.3.7".into(), "2.2.0 x86_64-linux".into()]));
         assert_eq!([bare(&read.1[0]), bare(&read.1[1])], ["2.3.7", "2.2.0"]);
         assert_eq!(listed("*** LOCAL GEMS ***"), None);
+        assert_eq!(field("--- rake\n", "--- ").as_deref(), Some("rake"));
+        let version = "--- !ruby/object:Gem::Version\nversion: '1.0'\n";
+        assert_eq!((field(version, "version: ").as_deref(), field(version, "--- ")), (Some("1.0"), None));
     }
 
     #[test]

@@ -30,6 +30,23 @@ pub fn list(path: &Path) -> Result<Contents, ArchiveError> {
     Ok(Contents::new(dirs, files, links))
 }
 
+/// The content of the first member that is picked, by its path; `None` if there is none, or it has more than `limit` bytes.
+pub fn member(path: &Path, limit: u64, pick: impl Fn(&Path) -> bool) -> Result<Option<Vec<u8>>, ArchiveError> {
+    let failed = ArchiveError::io(path);
+    let mut archive = Archive::new(Unpacked::open(path)?);
+    for entry in archive.entries().map_err(&failed)? {
+        let mut entry = entry.map_err(&failed)?;
+        let is_file = entry.header().entry_type().is_file();
+        if !(is_file && pick(Path::new(OsStr::from_bytes(&entry.path_bytes())))) {
+            continue;
+        }
+        let mut content = Vec::new();
+        entry.by_ref().take(limit.saturating_add(1)).read_to_end(&mut content).map_err(&failed)?;
+        return Ok(Some(content).filter(|content| content.len() as u64 <= limit));
+    }
+    Ok(None)
+}
+
 /// Brings all members into a directory, with their modes and times, and their owners where we may; their names.
 pub fn extract(path: &Path, directory: &Path) -> Result<Vec<String>, ArchiveError> {
     let failed = ArchiveError::io(path);
