@@ -84,6 +84,30 @@ fn bad_declarations_of_password_files_are_refused() {
 }
 
 #[test]
+fn a_directory_that_is_missing_is_told_before_and_refused_then() {
+    let test = "a_directory_that_is_missing_is_told_before_and_refused_then";
+    let machine = match Machine::copy() {
+        Ok(machine) if ready(test) => machine,
+        Ok(_) => return,
+        Err(why) => return skip(test, &why),
+    };
+    let minion = Minion::new(machine);
+    let before = minion.changed();
+    for who in ["", ", {runas: uucp}"] {
+        let sls = format!("larry:\n  webutil.user_exists: [{{password: x}}, {{htpasswd_file: /srv/no/such}}{who}]\n");
+        for (dry, result, told) in
+            [(true, json!(null), "directory /srv/no is not there yet"), (false, json!(false), "/srv/no/such: ")]
+        {
+            let (_, chunks) = minion.run(&sls, "true", dry);
+            let chunk = chunks.values().next().unwrap();
+            assert_eq!(chunk["result"], result, "{chunk}");
+            assert!(chunk["comment"].as_str().unwrap().contains(told), "{chunk}");
+            assert_eq!(minion.changed(), before);
+        }
+    }
+}
+
+#[test]
 fn functions_add_verify_and_remove() {
     let test = "functions_add_verify_and_remove";
     let machine = match Machine::copy() {

@@ -142,6 +142,11 @@ impl<'e> Entry<'e> {
         Ok(Self { path, user, account: account.map_err(|error| CallError::Failed(error.to_string()))? })
     }
 
+    /// The directory of the file, if it is not there.
+    pub fn missing_directory(&self) -> Option<&Path> {
+        self.path.parent().filter(|directory| !directory.is_dir())
+    }
+
     /// True if somebody of that name is in the file.
     pub fn is_there(&self) -> Result<bool, CallError> {
         Ok(tool::text(&self.path)?.lines().any(|line| is_of(line, self.user)))

@@ -88,9 +88,14 @@ impl State for Exists {
         self.password()?;
         hashing(&self.options)?;
         let changed = |text: String| Report::new(text).change(name, true);
+        let mut would = format!("User '{name}' is set to be added to htpasswd file");
+        // A state before this one may be what makes it.
+        if let Some(directory) = entry.missing_directory() {
+            would.push_str(&format!("; directory {} is not there yet, and must be by then", directory.display()));
+        }
         Ok(Plan::Change {
             todo: (),
-            would: changed(format!("User '{name}' is set to be added to htpasswd file")),
+            would: changed(would),
             did: changed(format!("{} password for user {name}", if is_there { "Updating" } else { "Adding" })),
         })
     }
