@@ -156,15 +156,20 @@ fn a_tool_that_is_killed_has_not_answered() {
 const FILES: &[(&str, &str)] = &[
     ("apache.configfile", "[{name: /mnt/site}, {config: [{Listen: 80}]}]"),
     ("archive.extracted", "[{name: /mnt/out}, {source: HOME/a.tar.gz}]"),
+    ("archive.extracted", "[{name: /mnt/deep/out}, {source: HOME/a.zip}]"),
     ("file.append", "[{name: /mnt/text}, {text: BIG}]"),
+    ("file.append", "[{name: /mnt/new/log}, {text: BIG}, {makedirs: true}]"),
     ("file.blockreplace", "[{name: /mnt/text}, {content: BIG}, {append_if_not_found: true}]"),
     ("file.comment", "[{name: /mnt/text}, {regex: '^key'}]"),
     ("file.copy", "[{name: /mnt/copy}, {source: /etc/services}]"),
     ("file.copy", "[{name: /mnt/text}, {source: /etc/services}, {force: true}]"),
+    ("file.copy", "[{name: /mnt/new/copy}, {source: /etc/services}, {makedirs: true}]"),
+    ("file.copy", "[{name: /mnt/copies}, {source: HOME/srv/tree}]"),
     ("file.decode", "[{name: /mnt/decoded}, {encoded_data: aGVsbG8K}]"),
     ("file.keyvalue", "[{name: /mnt/text}, {key: key}, {value: BIG}]"),
     ("file.line", "[{name: /mnt/text}, {mode: ensure}, {content: BIG}, {after: key}]"),
     ("file.managed", "[{name: /mnt/new}, {contents: BIG}]"),
+    ("file.managed", "[{name: /mnt/new/deep/file}, {contents: BIG}, {makedirs: true}]"),
     ("file.managed", "[{name: /mnt/text}, {contents: BIG}]"),
     ("file.patch", "[{name: /mnt/text}, {source: 'salt://p.diff'}]"),
     ("file.prepend", "[{name: /mnt/text}, {text: BIG}]"),
@@ -217,7 +222,7 @@ const READ_ONLY: &[(&str, &str)] = &[
 /// What is in the file system, and what the states read.
 const FILLED: &str = "mount -t tmpfs -o size=64k none /mnt; printf 'key=1\\n# word\\n' > /mnt/text; printf '[a]\\nb = 1\\n' > /mnt/ini; \
     mkdir /mnt/tidy; touch /mnt/tidy/a.old; echo '{}' > /mnt/data.json; printf 'larry:x\\ncurly:y\\n' > /mnt/passwords; \
-    mkdir -p HOME/srv/tree; echo a > HOME/srv/tree/a; mkdir -p HOME/t/d; echo f > HOME/t/d/f; tar -C HOME/t -czf HOME/a.tar.gz d; \
+    mkdir -p HOME/srv/tree; echo a > HOME/srv/tree/a; mkdir -p HOME/t/d; echo f > HOME/t/d/f; tar -C HOME/t -czf HOME/a.tar.gz d; (cd HOME/t; python3 -m zipfile -c ../a.zip d); \
     printf -- '-----BEGIN CERTIFICATE-----\\nQUJD\\n-----END CERTIFICATE-----\\n' > HOME/pem; \
     printf -- '--- a\\n+++ b\\n@@ -1,2 +1,2 @@\\n-key=1\\n+key=2\\n # word\\n' > HOME/srv/p.diff";
 
@@ -228,8 +233,9 @@ fn unwritten(test: &str, line: &str, cases: &[(&str, &str)], told: &str) {
         Err(why) => return skip(test, &why),
     };
     let minion = Minion::new(machine);
-    // A directory that was made before its first file failed is no half-written file.
-    let look = "find /mnt ! -type d -printf \"%p %m %s %l\\n\" | sort; find /mnt -type f | sort | xargs sha256sum";
+    // A file system counts what is in a directory as its size.
+    let look = "find /mnt -type d -printf \"%p %m\\n\" | sort; find /mnt ! -type d -printf \"%p %m %s %l\\n\" | sort; \
+                find /mnt -type f | sort | xargs sha256sum";
     let mut sls = String::new();
     for (number, (state, body)) in cases.iter().enumerate() {
         let body = body.replace("BIG", "{{ 'x' * 60000 }}");

@@ -194,6 +194,53 @@ pub fn make_directory(path: &Path, mode: Option<u32>) -> std::io::Result<bool> {
     }
 }
 
+/// Directories that were made for what is to be put into them. Unless they are kept, those that are empty go again: what
+/// could not be written leaves nothing behind.
+#[derive(Debug, Default)]
+#[must_use = "what is not kept goes again"]
+pub struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// One more, made by the caller, below those before it.
+    pub fn note(&mut self, path: &Path) {
+        self.0.push(path.to_owned());
+    }
+
+    /// Those of another one as well.
+    pub fn take(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// They stay.
+    pub fn keep(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // One that is not empty is in use.
+        self.0.iter().rev().for_each(|path| drop(std::fs::remove_dir(path)));
+    }
+}
+
+/// Makes a directory and all above it that are missing.
+pub fn make_all(path: &Path) -> std::io::Result<Made> {
+    let missing = path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
+    let mut made = Made::default();
+    for path in missing.collect::<Vec<_>>().into_iter().rev() {
+        if make_directory(path, None)? {
+            made.note(path);
+        }
+    }
+    Ok(made)
+}
+
 /// The umask of this process, without changing it (from `/proc`, since asking the kernel sets it).
 ///
 /// Read once: nothing here changes it, and the kernel takes longer to write that page than to make a small file.
@@ -241,6 +288,20 @@ mod tests {
         assert!(!make_directory(&path, None).unwrap());
         std::fs::write(dir.path().join("f"), "").unwrap();
         assert!(make_directory(&dir.path().join("f"), None).is_err());
+    }
+
+    #[test]
+    fn directories_go_again_that_stayed_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a/b/c");
+        drop(make_all(&deep).unwrap());
+        assert!(!dir.path().join("a").exists());
+        make_all(&deep).unwrap().keep();
+        assert!(deep.is_dir() && make_all(&deep).unwrap().is_empty());
+        let made = make_all(&deep.join("d/e")).unwrap();
+        std::fs::write(deep.join("d/f"), "").unwrap();
+        drop(made);
+        assert!(deep.join("d/f").exists() && !deep.join("d/e").exists());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::files::web::{self, Wanted};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
 use crate::system::archive::inside::{Inside, inner};
 use crate::system::archive::{ArchiveError, Contents, Kind, tar, zip};
-use crate::system::fs::plain;
+use crate::system::fs::{Made, make_all, plain};
 use crate::system::http::without_account;
 
 args! {
@@ -235,17 +235,17 @@ impl Extracted {
         }
     }
 
-    /// Makes the directory; true if it was not there.
-    fn make_directory(&self, ids: Ids) -> Result<bool, Failure> {
+    /// Makes the directory and those above it that are missing.
+    fn make_directory(&self, ids: Ids) -> Result<Made, Failure> {
         let directory = Path::new(&self.name);
         if directory.is_dir() {
-            return Ok(false);
+            return Ok(Made::default());
         }
-        let made = std::fs::create_dir_all(directory)
-            .and_then(|()| std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)));
-        made.map_err(|error| Failure::new(format!("{}: {}", self.name, plain(&error))))?;
+        let failed = |error| Failure::new(format!("{}: {}", self.name, plain(&error)));
+        let made = make_all(directory).map_err(failed)?;
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
         ids.set(&[directory.to_owned()])?;
-        Ok(true)
+        Ok(made)
     }
 
     /// Clears the way and unpacks; the changes are noted as they happen. What stands in the comment.
@@ -256,10 +256,18 @@ impl Extracted {
             removed.push(path.display().to_string().into());
             changes.insert("removed", Value::List(removed));
         }
-        if self.make_directory(todo.ids)? {
+        let made = self.make_directory(todo.ids)?;
+        let is_new = !made.is_empty();
+        let unpacked = self.unpack(todo);
+        if unpacked.is_ok() {
+            made.keep();
+        } else {
+            drop(made);
+        }
+        if is_new && Path::new(&self.name).is_dir() {
             changes.insert("directories_created", Value::List(vec![self.directory().into()]));
         }
-        let mut names = self.unpack(todo)?;
+        let mut names = unpacked?;
         if names.is_empty() {
             return Err(Failure::new(format!("No files were extracted from {}", todo.shown)));
         }

@@ -109,8 +109,10 @@ fn planned(name: &str, old: Option<&str>, todo: Todo, would: Report, did: Report
 fn carry_out(todo: &Todo) -> Result<Applied, Failure> {
     let path = &todo.rewrite.path;
     let missing = |_: &Path| format!("{}: file not found", path.display());
-    ready_parent(path, todo.makedirs, missing)?;
-    todo.rewrite.apply()
+    let made = ready_parent(path, todo.makedirs, missing)?;
+    let applied = todo.rewrite.apply()?;
+    made.keep();
+    Ok(applied)
 }
 
 impl State for Append {

@@ -9,7 +9,7 @@ use super::owner::{Mode, Resolved, Wanted, make_parents};
 use super::text::named;
 use crate::cx::{Act, Look};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::fs::{make_directory, plain, read_bounded};
+use crate::system::fs::{Made, make_directory, plain, read_bounded};
 
 args! {
     /// Arguments of `file.copy`.
@@ -87,13 +87,15 @@ impl State for Copy {
             Failure::new(format!("Failed to copy \"{}\" to \"{}\": {why}", self.source, path.display()))
         };
         let parent = path.parent().unwrap_or(Path::new("/"));
+        let mut made = Made::default();
         if !parent.is_dir() {
             if !self.makedirs {
                 return Err(Failure::new(format!("The target directory {} is not present", parent.display())));
             }
-            make_parents(path, &todo.owner, self.dir_mode.as_ref().map_or(Ok(None), Mode::bits)?)?;
+            made = make_parents(path, &todo.owner, self.dir_mode.as_ref().map_or(Ok(None), Mode::bits)?)?;
         }
         put_copy(Path::new(&self.source), path).map_err(failed)?;
+        made.keep();
         todo.owner.apply(path, true)?;
         Ok(Applied::AsPlanned)
     }

@@ -9,7 +9,7 @@ use super::owner::{Mode, Resolved, Wanted, make_parents};
 use super::tree::{Entry, Recurse, below};
 use crate::cx::{Act, Look};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::fs::{make_directory, plain};
+use crate::system::fs::{Made, make_directory, plain};
 
 args! {
     /// Arguments of `file.directory`.
@@ -142,6 +142,7 @@ impl State for Directory {
             }
         }
         if todo.create {
+            let mut made = Made::default();
             let parent = path.parent().unwrap_or(Path::new("/"));
             if !parent.is_dir() {
                 if !self.makedirs {
@@ -149,10 +150,13 @@ impl State for Directory {
                     let new: Map = [("directory", "new")].into_iter().collect();
                     return Err(Failure(report.change(path.display().to_string(), new)));
                 }
-                make_parents(path, &own, todo.dir_mode)?;
+                made = make_parents(path, &own, todo.dir_mode)?;
             }
-            make_directory(path, own.mode).map_err(failed)?;
+            if make_directory(path, own.mode).map_err(failed)? {
+                made.note(path);
+            }
             own.apply(path, true)?;
+            made.keep();
         }
         for (path, resolved) in &todo.set {
             resolved.apply(path, false)?;

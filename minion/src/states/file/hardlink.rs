@@ -9,7 +9,7 @@ use super::owner::{Mode, Wanted, make_parents};
 use super::text::named;
 use crate::cx::{Act, Look};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::fs::plain;
+use crate::system::fs::{Made, plain};
 
 args! {
     /// Arguments of `file.hardlink`.
@@ -72,13 +72,14 @@ impl State for Hardlink {
 
     fn apply(&self, _act: &Act, path: PathBuf) -> Result<Applied, Failure> {
         let parent = path.parent().unwrap_or(Path::new("/"));
+        let mut made = Made::default();
         if !parent.is_dir() {
             if !self.makedirs {
                 return Err(Failure::new(format!("Directory {} for hard link is not present", parent.display())));
             }
             let mode = self.dir_mode.as_ref().map_or(Ok(None), Mode::bits)?;
             let owner = Wanted { user: self.user.clone(), group: self.group.clone(), mode: None }.resolve()?;
-            make_parents(&path, &owner, mode)?;
+            made = make_parents(&path, &owner, mode)?;
         }
         let failed = |error: std::io::Error| {
             Failure::new(format!("Unable to create new hard link {} -> {}: {}", self.name, self.target, plain(&error)))
@@ -92,6 +93,8 @@ impl State for Hardlink {
         if placed.is_err() {
             let _ = std::fs::remove_file(&beside);
         }
-        placed.map(|()| Applied::AsPlanned).map_err(failed)
+        placed.map_err(failed)?;
+        made.keep();
+        Ok(Applied::AsPlanned)
     }
 }

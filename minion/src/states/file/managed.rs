@@ -14,7 +14,7 @@ use super::{backup, contents, source};
 use crate::cx::{Act, Look};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
 use crate::system::command::Command;
-use crate::system::fs::{WriteOptions, read_bounded, umask, write_atomic};
+use crate::system::fs::{Made, WriteOptions, read_bounded, umask, write_atomic};
 
 args! {
     /// Arguments of `file.managed`.
@@ -126,11 +126,12 @@ impl State for Managed {
         let path = &todo.path;
         let resolved = todo.resolved?;
         let parent = path.parent().unwrap_or(Path::new("/"));
+        let mut made = Made::default();
         if !parent.is_dir() {
             if !self.makedirs {
                 return Err(Failure::new("Parent directory not present"));
             }
-            make_parents(path, &resolved, todo.dir_mode)?;
+            made = make_parents(path, &resolved, todo.dir_mode)?;
         }
         if let Some(content) = &todo.content {
             self.run_check(act, content)?;
@@ -148,6 +149,7 @@ impl State for Managed {
         } else {
             resolved.apply(path, true)?;
         }
+        made.keep();
         match todo.wrong_mode {
             Some(text) => {
                 let report = Report::new(format!("Failed to change mode to {text}"));

@@ -8,7 +8,7 @@ use fleet_common::call::FromValue;
 use fleet_common::value::{Map, Value};
 
 use crate::states::Failure;
-use crate::system::fs::{FileFault, make_directory, plain};
+use crate::system::fs::{FileFault, Made, make_directory, plain};
 use crate::system::user::Accounts;
 
 /// A mode as written in a tree: `644`, `'0644'`, `keep`, or something that is no mode.
@@ -143,13 +143,16 @@ impl Resolved {
 
 /// Directories on the way to `path` that do not exist yet are made, with the execute bits that the mode of a file
 /// (or directory) implies. What another process makes meanwhile stays as that one makes it.
-pub fn make_parents(path: &Path, resolved: &Resolved, dir_mode: Option<u32>) -> Result<(), Failure> {
-    let Some(parent) = path.parent().filter(|parent| !parent.exists()) else { return Ok(()) };
-    make_parents(parent, resolved, dir_mode)?;
+pub fn make_parents(path: &Path, resolved: &Resolved, dir_mode: Option<u32>) -> Result<Made, Failure> {
+    let Some(parent) = path.parent().filter(|parent| !parent.exists()) else { return Ok(Made::default()) };
+    let mut made = make_parents(parent, resolved, dir_mode)?;
     let mode = dir_mode.or_else(|| resolved.mode.map(searchable));
-    let made =
-        make_directory(parent, mode).map_err(FileFault::io(parent)).map_err(|fault| Failure::new(fault.to_string()))?;
-    if made { Resolved { mode, ..*resolved }.apply(parent, true) } else { Ok(()) }
+    let is_new = make_directory(parent, mode).map_err(FileFault::io(parent));
+    if is_new.map_err(|fault| Failure::new(fault.to_string()))? {
+        made.note(parent);
+        Resolved { mode, ..*resolved }.apply(parent, true)?;
+    }
+    Ok(made)
 }
 
 /// A directory's mode made from a file's: who may read may also search.
@@ -184,7 +187,8 @@ mod tests {
             let together = std::sync::Barrier::new(4);
             let make = &|name: usize| {
                 together.wait();
-                make_parents(&dir.path().join(format!("a/b/c/{name}")), &Resolved::default(), Some(0o750))
+                let path = dir.path().join(format!("a/b/c/{name}"));
+                make_parents(&path, &Resolved::default(), Some(0o750)).map(Made::keep)
             };
             std::thread::scope(|scope| {
                 let threads: Vec<_> = (0..4).map(|name| scope.spawn(move || make(name).is_ok())).collect();

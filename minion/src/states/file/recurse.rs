@@ -16,7 +16,7 @@ use super::text::named;
 use super::tree::Kept;
 use crate::cx::{Act, Look};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::fs::{make_directory, plain};
+use crate::system::fs::{Made, make_directory, plain};
 
 args! {
     /// Arguments of `file.recurse`.
@@ -130,10 +130,13 @@ impl State for Recurse {
         for path in &todo.remove {
             remove(path).map_err(|error| failed(path, &error))?;
         }
+        let mut made = Made::default();
         for path in &todo.directories {
             if !path.is_dir() {
-                make_parents(path, &todo.owner, todo.owner.mode)?;
-                make_directory(path, todo.owner.mode).map_err(|error| failed(path, &error))?;
+                made.take(make_parents(path, &todo.owner, todo.owner.mode)?);
+                if make_directory(path, todo.owner.mode).map_err(|error| failed(path, &error))? {
+                    made.note(path);
+                }
             }
             todo.owner.apply(path, true)?;
         }
@@ -143,6 +146,7 @@ impl State for Recurse {
         for (managed, one) in todo.files {
             managed.apply(act, one)?;
         }
+        made.keep();
         Ok(Applied::AsPlanned)
     }
 }

@@ -48,7 +48,7 @@ impl State for Rename {
     fn apply(&self, _act: &Act, path: PathBuf) -> Result<Applied, Failure> {
         let (name, source) = (&self.name, Path::new(&self.source));
         let missing = |parent: &Path| format!("The target directory {} is not present", parent.display());
-        ready_parent(&path, self.makedirs, missing)?;
+        let made = ready_parent(&path, self.makedirs, missing)?;
         let failed = |error: std::io::Error| {
             Failure::new(format!("Failed to move \"{}\" to \"{name}\": {}", self.source, plain(&error)))
         };
@@ -59,6 +59,7 @@ impl State for Rename {
             }
             other => other.map_err(failed)?,
         }
+        made.keep();
         Ok(Applied::AsPlanned)
     }
 }

@@ -8,7 +8,7 @@ use fleet_common::args;
 use super::owner::{Mode, Resolved, Wanted, make_parents};
 use crate::cx::{Act, Look};
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
-use crate::system::fs::plain;
+use crate::system::fs::{Made, plain};
 use crate::system::user::Accounts;
 
 args! {
@@ -98,11 +98,12 @@ impl State for Symlink {
             return Ok(Applied::AsPlanned);
         }
         let parent = path.parent().unwrap_or(Path::new("/"));
+        let mut made = Made::default();
         if !parent.is_dir() {
             if !self.makedirs {
                 return Err(Failure::new(format!("Directory {} for symlink is not present", parent.display())));
             }
-            make_parents(path, &todo.resolved, todo.resolved.mode)?;
+            made = make_parents(path, &todo.resolved, todo.resolved.mode)?;
         }
         let failed = |error: std::io::Error| {
             Failure::new(format!(
@@ -124,7 +125,9 @@ impl State for Symlink {
         if placed.is_err() {
             let _ = std::fs::remove_file(&temporary);
         }
-        placed.map(|()| Applied::AsPlanned)
+        placed?;
+        made.keep();
+        Ok(Applied::AsPlanned)
     }
 }
 

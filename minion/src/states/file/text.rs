@@ -9,6 +9,7 @@ use super::owner::{Resolved, make_parents};
 use crate::edit::EditError;
 use crate::modules::file::{keep, store, text};
 use crate::states::{Applied, Failure, Plan, Report};
+use crate::system::fs::Made;
 
 /// A new text for a file.
 #[derive(Debug, Clone)]
@@ -94,10 +95,10 @@ impl Rewrite {
 }
 
 /// Directories above a file are there, or are made where that is allowed.
-pub fn ready_parent(path: &Path, makedirs: bool, missing: impl FnOnce(&Path) -> String) -> Result<(), Failure> {
+pub fn ready_parent(path: &Path, makedirs: bool, missing: impl FnOnce(&Path) -> String) -> Result<Made, Failure> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     match (parent.is_dir(), makedirs) {
-        (true, _) => Ok(()),
+        (true, _) => Ok(Made::default()),
         (false, true) => make_parents(path, &Resolved::default(), None),
         (false, false) => Err(Failure::new(missing(parent))),
     }

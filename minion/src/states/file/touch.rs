@@ -44,7 +44,7 @@ impl OpaqueState for Touch {
     fn run(&self, act: &Act, _trigger: Trigger<'_>) -> Result<StateResult, Failure> {
         let (name, path) = (&self.name, self.path()?);
         let missing = |_: &Path| format!("Directory not present to touch file {name}");
-        ready_parent(&path, self.makedirs, missing)?;
+        let made = ready_parent(&path, self.makedirs, missing)?;
         let (there, directory) = (path.exists(), path.is_dir());
         let mut arguments = Arguments::positional([name.as_str()]);
         for (key, time) in [("atime", self.atime), ("mtime", self.mtime)] {
@@ -53,6 +53,7 @@ impl OpaqueState for Touch {
             }
         }
         act.run("file.touch", arguments)?;
+        made.keep();
         let report = if there {
             let kind = if directory { "directory" } else { "file" };
             Report::new(format!("Updated times on {kind} {name}")).change("touched", name.as_str())

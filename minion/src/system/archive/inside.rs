@@ -1,6 +1,7 @@
 //! Writing below one directory through its handle: no member of an archive leads out of it by `..`, by being absolute or
 //! through a link, whoever made the link, and whenever.
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -12,6 +13,8 @@ use rustix::fs::{
     futimens, linkat, mkdirat, mknodat, openat, openat2, renameat, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
+
+use crate::system::fs::{Made, make_all};
 
 /// A directory that is only passed through.
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -33,9 +36,13 @@ pub struct Facts {
     pub mtime: Option<i64>,
 }
 
-/// A directory, held open.
+/// A directory, held open. Directories that are made in it, and above it, go again if they are empty when it is dropped
+/// without being finished.
 pub struct Inside {
     root: OwnedFd,
+    /// What was made below, in that order.
+    new: RefCell<Vec<PathBuf>>,
+    above: Made,
     /// Directories get what they shall have when everything in them is written.
     directories: Vec<(PathBuf, Facts)>,
 }
@@ -56,13 +63,16 @@ pub fn inner(name: &Path) -> Option<PathBuf> {
 impl Inside {
     /// Below a directory that is there; the directory itself may be reached through links.
     pub fn open(directory: &Path) -> io::Result<Self> {
-        Ok(Self { root: openat(CWD, directory, FOLDER, Mode::empty())?, directories: Vec::new() })
+        let root = openat(CWD, directory, FOLDER, Mode::empty())?;
+        Ok(Self { root, new: RefCell::default(), above: Made::default(), directories: Vec::new() })
     }
 
     /// As [`Inside::open`]; the directory is made if it is missing.
     pub fn make(directory: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(directory)?;
-        Self::open(directory)
+        let above = make_all(directory)?;
+        let mut inside = Self::open(directory)?;
+        inside.above = above;
+        Ok(inside)
     }
 
     /// A file, whole or not at all; what has its name is replaced, never written through.
@@ -125,10 +135,12 @@ impl Inside {
     }
 
     /// Gives the directories what they shall have.
-    pub fn finish(self) -> io::Result<()> {
+    pub fn finish(mut self) -> io::Result<()> {
         for (inner, facts) in self.directories.iter().rev() {
             facts.settle(&self.beneath(inner, DIRECTORY)?)?;
         }
+        self.new.take();
+        std::mem::take(&mut self.above).keep();
         Ok(())
     }
 
@@ -166,7 +178,8 @@ impl Inside {
             at.push(part);
             let mode = if at == inner { mode } else { 0o777 };
             match mkdirat(&above, part, Mode::from_raw_mode(mode)) {
-                Ok(()) | Err(Errno::EXIST) => {}
+                Ok(()) => self.new.borrow_mut().push(at.clone()),
+                Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -194,6 +207,17 @@ impl Inside {
             folder = openat(&folder, part, flags | OFlags::NOFOLLOW, Mode::empty())?;
         }
         Ok(folder)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        for inner in self.new.take().iter().rev() {
+            if let Ok((folder, name)) = self.place(inner, Self::folder) {
+                // One that is not empty is in use.
+                let _ = unlinkat(&folder, name, AtFlags::REMOVEDIR);
+            }
+        }
     }
 }
 
