@@ -42,6 +42,7 @@ mod system_nftables;
 mod system_nginx;
 mod system_npm;
 mod system_power;
+mod system_rabbitmq;
 mod system_states;
 mod system_tables;
 mod system_webutil;

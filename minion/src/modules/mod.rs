@@ -47,6 +47,7 @@ pub mod postgres;
 pub mod ps;
 pub mod ps_system;
 pub mod publish;
+pub mod rabbitmq;
 pub mod saltutil;
 pub mod saltutil_sync;
 pub mod service;
@@ -73,6 +74,7 @@ pub const MODULES: &[&[&Module]] = &[
     &network::MODULES,
     &postgres::MODULES,
     &system::MODULES,
+    &rabbitmq::MODULES,
     &x509::MODULES,
     // One a line, so that branches that add modules merge.
     &[

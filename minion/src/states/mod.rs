@@ -38,6 +38,7 @@ pub mod pip;
 pub mod pkg;
 pub mod pkgrepo;
 pub mod postgres;
+pub mod rabbitmq;
 pub mod service;
 pub mod ssh_auth;
 pub mod ssh_known_hosts;
@@ -104,6 +105,12 @@ pub const STATES: &[&StateModule] = &[
     &postgres::SCHEMA,
     &postgres::TABLESPACE,
     &postgres::USER,
+    &rabbitmq::CLUSTER,
+    &rabbitmq::PLUGIN,
+    &rabbitmq::POLICY,
+    &rabbitmq::UPSTREAM,
+    &rabbitmq::USER,
+    &rabbitmq::VHOST,
     &sysctl::STATE,
     &service::STATE,
     &test::STATE,

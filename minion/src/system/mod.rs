@@ -27,6 +27,7 @@ pub mod postgres;
 pub mod postgres_password;
 mod process;
 pub mod processes;
+pub mod rabbitmq;
 pub mod services;
 pub mod shadow;
 pub mod ssh;
