@@ -20,7 +20,6 @@ pub mod sdb;
 pub mod slsutil;
 mod snapshot;
 pub mod test;
-mod test_more;
 pub(crate) mod twister;
 
 use crate::call::PureModule;
@@ -40,8 +39,10 @@ pub const MODULES: &[&PureModule] = &[
     &salt_version::MODULE,
     &sdb::MODULE,
     &slsutil::MODULE,
-    &test::MODULE,
-    &test_more::MODULE,
+    &test::answers::MODULE,
+    &test::chance::MODULE,
+    &test::failures::MODULE,
+    &test::versions::MODULE,
 ];
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ pub mod debconf;
 pub mod dig;
 pub mod disk;
 pub mod dnsutil;
-pub mod dnsutil_zone;
 pub mod environ;
 pub mod file;
 pub mod gem;
@@ -33,7 +32,6 @@ pub mod locale;
 pub mod lowpkg;
 pub mod mine;
 pub mod mount;
-pub mod mount_cache;
 pub mod mysql;
 pub mod network;
 pub mod nftables;
@@ -45,11 +43,9 @@ pub mod pip;
 pub mod pkg;
 pub mod postgres;
 pub mod ps;
-pub mod ps_system;
 pub mod publish;
 pub mod rabbitmq;
 pub mod saltutil;
-pub mod saltutil_sync;
 pub mod service;
 pub mod ssh;
 pub mod state;
@@ -70,9 +66,13 @@ use crate::cx::Module;
 pub const MODULES: &[&[&Module]] = &[
     &file::MODULES,
     &apache::MODULES,
+    &dnsutil::MODULES,
+    &mount::MODULES,
     &mysql::MODULES,
     &network::MODULES,
     &postgres::MODULES,
+    &ps::MODULES,
+    &saltutil::MODULES,
     &system::MODULES,
     &rabbitmq::MODULES,
     &x509::MODULES,
@@ -89,8 +89,6 @@ pub const MODULES: &[&[&Module]] = &[
         &debconf::MODULE,
         &dig::MODULE,
         &disk::MODULE,
-        &dnsutil::MODULE,
-        &dnsutil_zone::MODULE,
         &environ::MODULE,
         &gem::MODULE,
         &git::MODULE,
@@ -105,8 +103,6 @@ pub const MODULES: &[&[&Module]] = &[
         &kmod::MODULE,
         &locale::MODULE,
         &lowpkg::MODULE,
-        &mount::MODULE,
-        &mount_cache::MODULE,
         &nftables::MODULE,
         &nginx::MODULE,
         &npm::MODULE,
@@ -114,12 +110,8 @@ pub const MODULES: &[&[&Module]] = &[
         &pillar::MODULE,
         &pip::MODULE,
         &pkg::MODULE,
-        &ps::MODULE,
-        &ps_system::MODULE,
         &publish::MODULE,
         &publish::SALTUTIL,
-        &saltutil::MODULE,
-        &saltutil_sync::MODULE,
         &service::MODULE,
         &ssh::MODULE,
         &state::MODULE,

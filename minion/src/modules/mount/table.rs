@@ -14,7 +14,7 @@ use crate::system::mount::{self as system, Entry, Mounted};
 /// The module.
 pub const MODULE: Module = Module {
     name: "mount",
-    doc: "What is mounted, the table of what is mounted at start, and swap space.",
+    doc: super::DOC,
     functions: &[
         Function::reads("active", "What is mounted, by place.", "mount.active extended=True", Active::ROWS, active),
         Function::reads("fstab", "The entries of the table, by place.", "mount.fstab", Table::ROWS, fstab),

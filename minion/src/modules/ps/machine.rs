@@ -5,9 +5,10 @@ use fleet_common::call::{Arguments, CallError, CallResult, Function};
 use fleet_common::pattern::{Flags, Pattern};
 use fleet_common::value::{Map, Value};
 
-use super::status::kernel;
-use super::{ps, tool};
+use super::processes::{failed, usage};
 use crate::cx::{Look, Module};
+use crate::modules::status::kernel;
+use crate::modules::tool;
 use crate::system::mount;
 use crate::system::processes;
 
@@ -17,7 +18,7 @@ const SECTOR: i64 = 512;
 /// The module.
 pub const MODULE: Module = Module {
     name: "ps",
-    doc: "Processes, and figures of processors, memory and disks.",
+    doc: super::DOC,
     functions: &[
         Function::reads(
             "disk_io_counters",
@@ -57,7 +58,7 @@ pub const MODULE: Module = Module {
             State::ROWS,
             |_, arguments| {
                 let wanted = State::bind("ps.status", arguments)?.status;
-                let all = processes::all().map_err(ps::failed)?;
+                let all = processes::all().map_err(failed)?;
                 let about = |process: &processes::Process| {
                     let name = Value::from(process.name.as_str());
                     Value::from(Map::from_iter([("name", name), ("pid", i64::from(process.pid).into())]))
@@ -234,7 +235,7 @@ fn partitions(all: bool) -> Result<Vec<Map>, CallError> {
     let kinds = kernel("filesystems")?;
     let on_devices: Vec<&str> =
         kinds.lines().filter(|line| !line.starts_with("nodev")).map(str::trim).chain(["zfs"]).collect();
-    let mounts = mount::mounts().map_err(ps::failed)?;
+    let mounts = mount::mounts().map_err(failed)?;
     let shown = |mount: &mount::Mounted| {
         all || (!mount.device.is_empty() && mount.device != "none" && on_devices.contains(&mount.fstype.as_str()))
     };
@@ -252,7 +253,7 @@ fn disk_partition_usage(_look: &Look, arguments: Arguments) -> CallResult {
     let mut rows = Vec::new();
     for mut row in partitions(all)? {
         let point = row.get("mountpoint").and_then(Value::as_str).unwrap_or_default().to_owned();
-        row.extend(ps::usage(&point)?);
+        row.extend(usage(&point)?);
         rows.push(Value::from(row));
     }
     Ok(Value::List(rows).into())

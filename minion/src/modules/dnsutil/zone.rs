@@ -7,13 +7,13 @@ use fleet_common::call::{Arguments, CallResult, Facts, Function};
 use fleet_common::value::{Map, Value, python};
 use jiff::Zoned;
 
-use super::tool;
 use crate::cx::{Act, Look, Module};
+use crate::modules::tool;
 
 /// The module.
 pub const MODULE: Module = Module {
     name: "dnsutil",
-    doc: "Tables of host names given by path, and what name servers say.",
+    doc: super::DOC,
     functions: &[
         Function::reads(
             "parse_zone",

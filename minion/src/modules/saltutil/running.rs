@@ -16,7 +16,7 @@ use crate::system::fs;
 /// The module.
 pub const MODULE: Module = Module {
     name: "saltutil",
-    doc: "Running jobs, refreshed data, modules of the tree.",
+    doc: super::DOC,
     functions: &[
         Function::reads("running", "The jobs that run or wait now.", "saltutil.running", Nothing::ROWS, running)
             .quick(),

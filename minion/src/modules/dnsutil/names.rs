@@ -6,8 +6,8 @@ use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, Function};
 use fleet_common::value::{Map, Value};
 
-use super::dig::{self, Host};
 use crate::cx::{Act, Look, Module};
+use crate::modules::dig::{self, Host};
 use crate::system::fs::{self, WriteOptions};
 
 /// The largest table that is read.
@@ -16,7 +16,7 @@ const LIMIT: u64 = 16 << 20;
 /// The module.
 pub const MODULE: Module = Module {
     name: "dnsutil",
-    doc: "Tables of host names given by path, and what name servers say.",
+    doc: super::DOC,
     functions: &[
         Function::reads(
             "parse_hosts",

@@ -4,7 +4,7 @@ use fleet_common::args;
 use fleet_common::call::Function;
 use fleet_common::value::{Map, Value};
 
-use super::mount::Name;
+use super::table::Name;
 use crate::cx::Module;
 use crate::kept::Kept;
 
@@ -13,7 +13,7 @@ const STORE: Kept = Kept { file: "mounts", remedy: "remove the file" };
 /// The module.
 pub const MODULE: Module = Module {
     name: "mount",
-    doc: "What is mounted, the table of what is mounted at start, and swap space.",
+    doc: super::DOC,
     functions: &[
         Function::reads(
             "read_mount_cache",

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::{Nothing, Row};
 use crate::args;
 use crate::call::{Arguments, CallError, CallResult, Code, Facts, Function, Module, Outcome, PureModule};
 use crate::value::{Map, Value, python};
@@ -12,7 +13,7 @@ const LONGEST_SLEEP: f64 = 31_536_000.0;
 /// The module.
 pub const MODULE: PureModule = Module {
     name: "test",
-    doc: "Functions that answer, echo, wait or fail on purpose.",
+    doc: super::DOC,
     functions: &[
         Function {
             name: "ping",
@@ -231,13 +232,53 @@ pub const MODULE: PureModule = Module {
             args: Try::ROWS,
             code: Code::Reads(|facts, arguments| attempt(facts, "test.try_", arguments)),
         },
+        Row::reads(
+            "conf_test",
+            "The setting `test.foo`, or `unconfigured`.",
+            "test.conf_test",
+            Nothing::ROWS,
+            |facts, arguments| {
+                Nothing::bind("test.conf_test", arguments)?;
+                Ok(facts.opts().get("test.foo").cloned().unwrap_or_else(|| "unconfigured".into()).into())
+            },
+        ),
+        Row::reads(
+            "cross_test",
+            "Calls another function with a list of arguments.",
+            "test.cross_test test.echo '[hello]'",
+            Cross::ROWS,
+            |facts, arguments| {
+                let given = Cross::bind("test.cross_test", arguments)?;
+                facts.caller().call(&given.func, Arguments::positional(given.args))
+            },
+        ),
+        Row::reads("outputter", "Returns its argument.", "test.outputter foobar", Data::ROWS, |_, arguments| {
+            Ok(Data::bind("test.outputter", arguments)?.data.into())
+        }),
+        Row::reads(
+            "opts_pkg",
+            "The configuration that functions may see, with the grains.",
+            "test.opts_pkg",
+            Nothing::ROWS,
+            |facts, arguments| {
+                Nothing::bind("test.opts_pkg", arguments)?;
+                let mut opts = (*facts.opts()).clone();
+                opts.insert("grains", Value::Map((*facts.grains()).clone()));
+                Ok(opts.into())
+            },
+        ),
+        Row::reads(
+            "stack",
+            "Which functions of this program are being run by the one that answers.",
+            "test.stack",
+            Nothing::ROWS,
+            |_, arguments| {
+                Nothing::bind("test.stack", arguments)?;
+                Ok(std::backtrace::Backtrace::force_capture().to_string().into())
+            },
+        ),
     ],
 };
-
-args! {
-    /// Arguments of functions that take none.
-    pub struct Nothing {}
-}
 
 args! {
     /// Arguments of `test.echo`.
@@ -294,6 +335,24 @@ args! {
     pub struct Number {
         /// The number.
         num: i64,
+    }
+}
+
+args! {
+    /// Arguments of `test.cross_test`.
+    pub struct Cross {
+        /// The function to call.
+        func: String,
+        /// Its arguments.
+        args: Vec<Value> = Vec::new(),
+    }
+}
+
+args! {
+    /// Arguments of `test.outputter`.
+    pub struct Data {
+        /// What to return.
+        data: Value,
     }
 }
 

@@ -6,14 +6,14 @@ use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, Facts, Function};
 use fleet_common::value::{Map, Value};
 
-use super::saltutil::{Nothing, Sync, sync_kind};
+use super::running::{Nothing, Sync, sync_kind};
 use crate::cx::{Look, Module};
 use crate::system::fs;
 
 /// The module.
 pub const MODULE: Module = Module {
     name: "saltutil",
-    doc: "Running jobs, refreshed data, modules of the tree.",
+    doc: super::DOC,
     functions: &[
         Function::changes(
             "sync_clouds",

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::status::{Nothing, kernel, processors};
 use crate::cx::{Act, Look, Module};
+use crate::modules::status::{Nothing, kernel, processors};
 use crate::system::processes::{self, Process};
 
 /// The longest time that is sampled, in seconds.
@@ -20,7 +20,7 @@ const LONGEST: f64 = 60.0;
 /// The module.
 pub const MODULE: Module = Module {
     name: "ps",
-    doc: "Processes, and figures of processors, memory and disks.",
+    doc: super::DOC,
     functions: &[
         Function::reads(
             "get_pid_list",
