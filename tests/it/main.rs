@@ -4,6 +4,7 @@
 
 mod archives;
 mod dig;
+mod disks;
 mod dnf;
 mod figures;
 mod interop;

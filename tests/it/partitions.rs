@@ -11,10 +11,10 @@ use fleet_tests::harness::skip;
 use crate::states::{minion, shell};
 
 /// A disk of 64 MB; gone on drop.
-struct Disk {
-    device: String,
-    scratch: tempfile::TempDir,
-    act: Act,
+pub(crate) struct Disk {
+    pub(crate) device: String,
+    pub(crate) scratch: tempfile::TempDir,
+    pub(crate) act: Act,
 }
 
 impl Drop for Disk {
@@ -23,7 +23,8 @@ impl Drop for Disk {
     }
 }
 
-fn disk(test: &str) -> Option<Disk> {
+/// The disk, unless this machine has no programs or no loop devices for it: then the test is skipped, by name.
+pub(crate) fn disk(test: &str) -> Option<Disk> {
     if let Some(program) = ["parted", "sfdisk", "losetup"].into_iter().find(|program| which(program, None).is_none()) {
         skip(test, &format!("there is no program '{program}'"));
         return None;

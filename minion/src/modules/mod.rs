@@ -66,6 +66,7 @@ use crate::cx::Module;
 pub const MODULES: &[&[&Module]] = &[
     &file::MODULES,
     &apache::MODULES,
+    &disk::MODULES,
     &dnsutil::MODULES,
     &mount::MODULES,
     &mysql::MODULES,
@@ -88,7 +89,6 @@ pub const MODULES: &[&[&Module]] = &[
         &data::MATCH,
         &debconf::MODULE,
         &dig::MODULE,
-        &disk::MODULE,
         &environ::MODULE,
         &gem::MODULE,
         &git::MODULE,

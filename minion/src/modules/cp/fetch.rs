@@ -77,8 +77,8 @@ args! {
     pub struct GetUrl {
         /// The file: `salt://...`, `https://...`, `file://...` or a path.
         path: String,
-        /// Where it goes; the cache when empty.
-        dest: String = String::new(),
+        /// Where it goes; the cache when empty; null for its content as the answer.
+        dest: Value = Value::from(""),
         /// The environment.
         saltenv: Option<String> = None,
         /// Make missing directories.
@@ -294,23 +294,45 @@ pub(super) fn get_dir(act: &Act, arguments: Arguments) -> CallResult {
 
 pub(super) fn get_url(act: &Act, arguments: Arguments) -> CallResult {
     let args = GetUrl::bind("cp.get_url", arguments)?;
+    let Value::Str(dest) = &args.dest else {
+        if !args.dest.is_null() {
+            return Err(CallError::Invocation(format!(
+                "cp.get_url: 'dest' is a path or null, not {}",
+                args.dest.kind()
+            )));
+        }
+        return text(act, &args.path, args.saltenv);
+    };
     if web::is_web(&args.path) {
-        if args.dest.is_empty() {
+        if dest.is_empty() {
             return Ok(cache_url(act, &args.path, args.saltenv)?.into());
         }
         let content = open(act, &args.path, args.saltenv)?;
-        return copied(&target(&args.dest, &args.path), content, args.makedirs, None);
+        return copied(&target(dest, &args.path), content, args.makedirs, None);
     }
     let Some((env, path)) = place(act, &args.path, args.saltenv) else {
         // A file of this machine is where it should be already.
         let path = here(&args.path)?;
         return Ok(if Path::new(path).exists() { path.into() } else { "".into() });
     };
-    if args.dest.is_empty() {
+    if dest.is_empty() {
         return Ok(cache(act, &env, &path)?.into());
     }
     let content = act.file_source().open(&env, &path).map_err(fault)?;
-    copied(&target(&args.dest, &args.path), content, args.makedirs, None)
+    copied(&target(dest, &args.path), content, args.makedirs, None)
+}
+
+/// The content of a file as text; false for one of the tree that is not there.
+fn text(look: &Look, url: &str, env: Option<String>) -> CallResult {
+    let Some(content) = open(look, url, env)? else {
+        return match url.starts_with("salt://") {
+            true => Ok(false.into()),
+            false => Err(CallError::Failed(format!("{url}: No such file or directory"))),
+        };
+    };
+    let content = content.whole(LIMIT).map_err(FileFault::io(Path::new(url))).map_err(failed)?;
+    let text = String::from_utf8(content);
+    Ok(text.map_err(|_| CallError::Failed(format!("{url} is not in UTF-8 and no text")))?.into())
 }
 
 /// Brings a file into the cache; its path there, or an empty text.

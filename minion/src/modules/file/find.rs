@@ -1,4 +1,4 @@
-//! `file.find`: entries below a directory by name, type, size, age and owner.
+//! `file.find`: entries below a directory by name, type, size, age and owner; and what is done with them.
 
 use std::cmp::Ordering;
 use std::fs::Metadata;
@@ -14,9 +14,10 @@ use fleet_common::target::glob;
 use fleet_common::value::{Map, Value};
 
 use super::content::LIMIT;
+use super::find_actions::Action;
 use super::owner;
 use super::path::expand;
-use crate::cx::{Look, Module};
+use crate::cx::{Act, Module};
 use crate::system::fs::read_bounded;
 use crate::system::user::Accounts;
 
@@ -24,9 +25,9 @@ use crate::system::user::Accounts;
 pub const MODULE: Module = Module {
     name: "file",
     doc: super::DOC,
-    functions: &[Function::reads(
+    functions: &[Function::changes(
         "find",
-        "Entries below a directory that fit all options: name, iname, regex, iregex, type, size, mtime, owner, group, grep, maxdepth, mindepth, print.",
+        "Entries below a directory that fit all options: name, iname, regex, iregex, type, size, mtime, owner, group, grep, maxdepth, mindepth, print; with delete (letters of types) or exec (a command, `{}` stands for the path) something is done with them.",
         "file.find /var/log name='*.log' size=+10m mtime=+30d print=path,size",
         Find::ROWS,
         find,
@@ -47,13 +48,12 @@ args! {
 
 /// Directories below each other that are walked at most.
 const DEEPEST: usize = 256;
-/// Options that exist in the field but not here yet.
-const LATER: &[&str] = &["delete", "exec"];
 
 #[derive(Default)]
 struct Wanted {
     tests: Vec<Test>,
     print: Vec<String>,
+    actions: Vec<Action>,
     deepest: Option<usize>,
     shallowest: usize,
 }
@@ -72,20 +72,17 @@ enum Test {
 /// From and to, both included.
 struct Range(u64, u64);
 
-fn find(look: &Look, arguments: Arguments) -> CallResult {
+fn find(act: &Act, arguments: Arguments) -> CallResult {
     let args = Find::bind("file.find", arguments)?;
     let mut wanted = Wanted { deepest: None, ..Wanted::default() };
     for (name, value) in &args.kwargs {
         let name = name.as_str().unwrap_or_default();
-        if LATER.contains(&name) {
-            return Err(fleet_common::call::CallError::Unsupported(format!("the option '{name}' of file.find")));
-        }
         if let Err(why) = option(&mut wanted, name, value) {
             return Ok(format!("error: {why}").into());
         }
     }
     let mut found = Vec::new();
-    walk(&expand(look, &args.path), 0, &wanted, &mut found);
+    walk(act, &expand(act, &args.path), 0, &wanted, &mut found);
     found.sort_by(order);
     Ok(Value::List(found).into())
 }
@@ -118,11 +115,10 @@ fn option(wanted: &mut Wanted, name: &str, value: &Value) -> Result<(), String> 
         "regex" => wanted.tests.push(Test::Path(pattern(false)?)),
         "iregex" => wanted.tests.push(Test::Path(pattern(true)?)),
         "grep" => wanted.tests.push(Test::Content(pattern(false)?)),
-        "type" => match text.chars().find(|kind| !"abcdpfls".contains(*kind)) {
-            Some(kind) => return Err(format!("invalid file type \"{kind}\"")),
-            None if text.is_empty() => return Err("missing value for \"type\" option".to_owned()),
-            None => wanted.tests.push(Test::Kind(text)),
-        },
+        "type" => wanted.tests.push(Test::Kind(kinds(name, text)?)),
+        "delete" => wanted.actions.push(Action::Delete(kinds(name, text)?)),
+        "exec" if text.is_empty() => return Err("missing value for \"exec\" option".to_owned()),
+        "exec" => wanted.actions.push(Action::command(text)?),
         "size" => {
             wanted.tests.push(Test::Size(size(&text).ok_or_else(|| format!("invalid size: \"{text}\""))?));
         }
@@ -148,6 +144,15 @@ fn option(wanted: &mut Wanted, name: &str, value: &Value) -> Result<(), String> 
         other => return Err(format!("invalid option \"{other}\"")),
     }
     Ok(())
+}
+
+/// Letters of kinds of files.
+fn kinds(name: &str, letters: String) -> Result<String, String> {
+    match letters.chars().find(|kind| !"abcdpfls".contains(*kind)) {
+        Some(kind) => Err(format!("invalid file type \"{kind}\"")),
+        None if letters.is_empty() => Err(format!("missing value for \"{name}\" option")),
+        None => Ok(letters),
+    }
 }
 
 fn unknown(what: &str, name: &Value) -> String {
@@ -213,12 +218,15 @@ fn split_sign(text: &str) -> (char, &str) {
     }
 }
 
-fn walk(path: &Path, depth: usize, wanted: &Wanted, found: &mut Vec<Value>) {
+fn walk(act: &Act, path: &Path, depth: usize, wanted: &Wanted, found: &mut Vec<Value>) {
     // A link counts as what it leads to, as in the reference; only one that leads nowhere is a link. None is entered.
     let Ok(entry) = std::fs::symlink_metadata(path) else { return };
     let meta = std::fs::metadata(path).unwrap_or_else(|_| entry.clone());
     if depth >= wanted.shallowest && wanted.tests.iter().all(|test| fits(test, path, &meta)) {
-        found.push(shown(path, &meta, &wanted.print));
+        if wanted.actions.is_empty() || !wanted.print.is_empty() {
+            found.push(shown(path, &meta, &wanted.print));
+        }
+        found.extend(wanted.actions.iter().filter_map(|action| action.run(act, path, &entry, letter(&meta))));
     }
     if !entry.is_dir() || depth >= wanted.deepest.unwrap_or(DEEPEST).min(DEEPEST) {
         return;
@@ -227,7 +235,7 @@ fn walk(path: &Path, depth: usize, wanted: &Wanted, found: &mut Vec<Value>) {
         std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     entries.sort();
     for entry in entries {
-        walk(&entry, depth + 1, wanted, found);
+        walk(act, &entry, depth + 1, wanted, found);
     }
 }
 
@@ -239,7 +247,7 @@ fn fits(test: &Test, path: &Path, meta: &Metadata) -> bool {
         Test::Name(pattern, true) => glob::matches(pattern, &name().to_lowercase()),
         Test::Path(pattern) => pattern.search(&path.to_string_lossy()).unwrap_or(false),
         Test::Content(pattern) => holds(path, meta, pattern),
-        Test::Kind(kinds) => kinds.contains('a') || kinds.contains(letter(meta)),
+        Test::Kind(kinds) => has_kind(kinds, letter(meta)),
         Test::Size(range) => within(range, meta.size()),
         Test::Age(range) => {
             let changed =
@@ -265,6 +273,11 @@ fn holds(path: &Path, meta: &Metadata, pattern: &Pattern) -> bool {
 fn md5(path: &Path, meta: &Metadata) -> String {
     let file = meta.is_file().then(|| std::fs::File::open(path).ok()).flatten();
     file.and_then(|mut file| digest::hex_of_reader("md5", &mut file).ok().flatten()).unwrap_or_default()
+}
+
+/// True if letters of kinds mean the kind: `a` means all.
+pub(super) fn has_kind(letters: &str, kind: char) -> bool {
+    letters.contains('a') || letters.contains(kind)
 }
 
 fn letter(meta: &Metadata) -> char {

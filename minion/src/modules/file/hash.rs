@@ -294,7 +294,7 @@ fn source_list(look: &Look, arguments: Arguments) -> CallResult {
     Err(CallError::Failed("none of the specified sources were found".to_owned()))
 }
 
-fn is_there(look: &Look, place: &str, saltenv: &str) -> Result<bool, CallError> {
+pub(super) fn is_there(look: &Look, place: &str, saltenv: &str) -> Result<bool, CallError> {
     match place.split_once("://") {
         Some(("salt", path)) => {
             let (path, env) = path.split_once("?saltenv=").unwrap_or((path, saltenv));

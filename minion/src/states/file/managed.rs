@@ -4,14 +4,15 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use fleet_common::args;
-use fleet_common::diff::unified;
 use fleet_common::value::{Map, Value};
 
 use super::accumulated::collected;
+use super::difference::difference;
 use super::owner::{Mode, Resolved, Wanted, make_parents, shown};
 use super::source::Check;
 use super::{backup, contents, source};
 use crate::cx::{Act, Look};
+use crate::modules::file as functions;
 use crate::states::{Applied, Failure, Plan, Report, Run, State};
 use crate::system::command::Command;
 use crate::system::fs::{Made, WriteOptions, read_bounded, umask, write_atomic};
@@ -82,7 +83,7 @@ args! {
         new_file_diff: bool = false,
         /// Encoding of the content; only UTF-8 is supported.
         encoding: Option<String> = None,
-        /// Keep the case of win_* arguments out: the file's attributes, which need chattr; not supported.
+        /// Letters of the attributes that it shall have and no others, as chattr(1) knows them.
         attrs: Option<String> = None,
     }
 }
@@ -98,6 +99,8 @@ pub struct Todo {
     wrong_mode: Option<String>,
     dir_mode: Option<u32>,
     exists: bool,
+    /// What is reported beside attributes when they are asked for: a new file's are known only when it is there.
+    beside_attrs: Report,
 }
 
 impl State for Managed {
@@ -112,14 +115,9 @@ impl State for Managed {
             let text = format!("File {name} is not present and is not set for creation");
             return Ok(Plan::Nothing(Report::new(text)));
         }
-        if now.as_ref().is_some_and(Metadata::is_dir) {
-            return Err(Failure::new(format!("Specified target {name} is a directory")));
-        }
+        self.not_a_directory(now.as_ref())?;
         let fetched = self.content(look, run, now.is_some())?;
-        match now {
-            None => self.create_plan(path, fetched),
-            Some(now) => self.update_plan(path, &now, fetched),
-        }
+        self.planned(path, now, fetched)
     }
 
     fn apply(&self, act: &Act, todo: Todo) -> Result<Applied, Failure> {
@@ -155,19 +153,59 @@ impl State for Managed {
                 let report = Report::new(format!("Failed to change mode to {text}"));
                 Err(Failure(if todo.exists { report } else { report.change("diff", "New file") }))
             }
-            None => Ok(Applied::AsPlanned),
+            None => self.apply_attributes(act, path, todo.beside_attrs),
         }
     }
 }
 
 /// New content and, where it is known, the mode of its source.
-struct Content {
-    bytes: Option<Vec<u8>>,
-    source_mode: Option<u32>,
-    from_source: bool,
+pub(crate) struct Content {
+    /// `None` leaves it as it is.
+    pub bytes: Option<Vec<u8>>,
+    /// Permission bits of its source.
+    pub source_mode: Option<u32>,
+    /// It comes from a source, not from a text.
+    pub from_source: bool,
 }
 
 impl Managed {
+    /// Puts a file with a content that is known already in place (`file.manage_file`).
+    pub(crate) fn manage(&self, act: &Act, content: Content) -> Result<Report, Failure> {
+        self.check()?;
+        let path = self.target();
+        let now = std::fs::metadata(&path).ok();
+        self.not_a_directory(now.as_ref())?;
+        match self.planned(path, now, content)? {
+            Plan::Nothing(did) | Plan::Same { did, .. } => Ok(did),
+            Plan::Change { todo, did, .. } => match self.apply(act, todo)? {
+                Applied::AsPlanned => Ok(did),
+                Applied::Really(did) => Ok(did),
+            },
+        }
+    }
+
+    fn planned(&self, path: PathBuf, now: Option<Metadata>, content: Content) -> Result<Plan<Todo>, Failure> {
+        match now {
+            None => self.create_plan(path, content),
+            Some(now) => self.update_plan(path, &now, content),
+        }
+    }
+
+    fn not_a_directory(&self, now: Option<&Metadata>) -> Result<(), Failure> {
+        if now.is_some_and(Metadata::is_dir) {
+            return Err(Failure::new(format!("Specified target {} is a directory", self.name)));
+        }
+        Ok(())
+    }
+
+    /// Sets the attributes, last: nothing can be written to a file that has some of them.
+    fn apply_attributes(&self, act: &Act, path: &Path, beside: Report) -> Result<Applied, Failure> {
+        let Some(wanted) = &self.attrs else { return Ok(Applied::AsPlanned) };
+        let Some(old) = functions::set_attributes(act, path, wanted)? else { return Ok(Applied::Really(beside)) };
+        let change = Map::from_iter([("old", old.as_str()), ("new", wanted.as_str())]);
+        Ok(Applied::Really(beside.change("attrs", change)))
+    }
+
     fn check(&self) -> Result<(), Failure> {
         let name = &self.name;
         if name.is_empty() {
@@ -176,8 +214,8 @@ impl Managed {
         if !Path::new(name).is_absolute() {
             return Err(Failure::new(format!("Specified file {name} is not an absolute path")));
         }
-        if self.attrs.is_some() {
-            return Err(Failure::new("file.managed: the argument 'attrs' is not supported yet"));
+        if let Some(attrs) = self.attrs.as_ref().filter(|attrs| !functions::are_settable(attrs)) {
+            return Err(Failure::new(format!("Failed to change attributes to {attrs}")));
         }
         if self
             .encoding
@@ -310,6 +348,7 @@ impl Managed {
             wrong_mode,
             dir_mode: self.dir_mode()?,
             exists: false,
+            beside_attrs: did.clone(),
         };
         Ok(Plan::Change { todo, would: self.would().change("newfile", name), did })
     }
@@ -332,7 +371,11 @@ impl Managed {
                 new = Some(bytes);
             }
         }
-        if changes.is_empty() && wrong_mode.is_none() {
+        let attrs = match &self.attrs {
+            Some(attrs) if !functions::are_so(&functions::letters(&path)?, attrs) => Some(attrs),
+            _ => None,
+        };
+        if changes.is_empty() && wrong_mode.is_none() && attrs.is_none() {
             let (would, did) = if self.replace {
                 (format!("The file {name} is in the correct state"), format!("File {name} is in the correct state"))
             } else {
@@ -345,9 +388,18 @@ impl Managed {
         }
         let managed = self.replace && (content.from_source || new.is_some() || self.has_text());
         let did = if managed { format!("File {name} updated") } else { String::new() };
-        let todo =
-            Todo { path, content: new, resolved: Ok(resolved), wrong_mode, dir_mode: self.dir_mode()?, exists: true };
-        Ok(Plan::Change { todo, would: self.would().changes(changes.clone()), did: Report::new(did).changes(changes) })
+        let did = Report::new(did).changes(changes.clone());
+        let would = attrs.into_iter().fold(self.would().changes(changes), |would, attrs| would.change("attrs", attrs));
+        let todo = Todo {
+            path,
+            content: new,
+            resolved: Ok(resolved),
+            wrong_mode,
+            dir_mode: self.dir_mode()?,
+            exists: true,
+            beside_attrs: did.clone(),
+        };
+        Ok(Plan::Change { todo, would, did })
     }
 
     fn has_text(&self) -> bool {
@@ -374,24 +426,4 @@ impl Managed {
         let separator = if output.is_empty() { "" } else { "\n" };
         Err(Failure::new(format!("check_cmd execution failed{separator}{output}")))
     }
-}
-
-/// Longest texts that are compared line by line.
-const MAX_DIFF: usize = 1 << 20;
-
-/// The difference as changes show it.
-pub(in crate::states) fn difference(old: &[u8], new: &[u8]) -> String {
-    match (text(old), text(new)) {
-        (Some(old), Some(new)) if old.len().max(new.len()) > MAX_DIFF => {
-            format!("<{} bytes replaced by {}; too long to show>", old.len(), new.len())
-        }
-        (Some(old), Some(new)) => unified(old, new, "", ""),
-        (None, Some(_)) => "Replace binary file with text file".to_owned(),
-        (Some(_), None) => "Replace text file with binary file".to_owned(),
-        (None, None) => "Replace binary file".to_owned(),
-    }
-}
-
-fn text(bytes: &[u8]) -> Option<&str> {
-    if bytes.contains(&0) { None } else { std::str::from_utf8(bytes).ok() }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fleet_common::value::Value;
 
-use super::managed::difference;
+use super::difference::difference;
 use super::owner::{Resolved, make_parents};
 use crate::edit::EditError;
 use crate::modules::file::{keep, store, text};

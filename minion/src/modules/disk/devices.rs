@@ -4,13 +4,13 @@ use fleet_common::args;
 use fleet_common::call::{Arguments, CallError, CallResult, Function};
 use fleet_common::value::{Map, Value};
 
-use super::tool;
 use crate::cx::{Look, Module};
+use crate::modules::tool;
 
-/// The module.
+/// The functions that look.
 pub const MODULE: Module = Module {
     name: "disk",
-    doc: "How full file systems are, and what they are.",
+    doc: super::DOC,
     functions: &[
         Function::reads("usage", "Blocks of 1 KiB by mount point.", "disk.usage", Flags::ROWS, usage),
         Function::reads("inodeusage", "Inodes by mount point.", "disk.inodeusage", Flags::ROWS, inodeusage),
@@ -140,7 +140,7 @@ const ASKED: [(&str, &str); 12] = [
     ("--getfra", "getfra"),
 ];
 
-fn dump(_look: &Look, arguments: Arguments) -> CallResult {
+pub(super) fn dump(_look: &Look, arguments: Arguments) -> CallResult {
     let Dump { device, args } = Dump::bind("disk.dump", arguments)?;
     if !device.starts_with('/') {
         return Err(CallError::Invocation(format!("a device is an absolute path, not {device:?}")));
