@@ -111,6 +111,7 @@ const FUNCTIONS: &[(&str, &str, &str)] = &[
     ("gem.list", "[]", "gem"),
     ("git.init", "[/srv/new]", "git"),
     ("group.add", "[fleetg]", "groupadd"),
+    ("helm.version", "[]", "helm"),
     ("iptables.get_rules", "[]", "iptables"),
     ("kmod.load", "[lab_module]", "modprobe"),
     ("locale.list_avail", "[]", "locale"),

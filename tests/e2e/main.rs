@@ -36,6 +36,7 @@ mod system_families;
 mod system_firewall;
 mod system_gem;
 mod system_git;
+mod system_helm;
 mod system_ifupdown;
 mod system_network;
 mod system_nftables;

@@ -22,6 +22,7 @@ pub mod gem;
 pub mod git;
 pub mod grains;
 pub mod hashutil;
+pub mod helm;
 pub mod hosts;
 pub mod http;
 pub mod ini;
@@ -71,6 +72,7 @@ pub const MODULES: &[&[&Module]] = &[
     &mount::MODULES,
     &mysql::MODULES,
     &network::MODULES,
+    &helm::MODULES,
     &postgres::MODULES,
     &ps::MODULES,
     &saltutil::MODULES,

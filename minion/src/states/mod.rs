@@ -22,6 +22,7 @@ pub mod gem;
 pub mod git;
 pub mod grains;
 pub mod group;
+pub mod helm;
 pub mod host;
 pub mod http;
 pub mod ini;
@@ -105,6 +106,7 @@ pub const STATES: &[&StateModule] = &[
     &postgres::SCHEMA,
     &postgres::TABLESPACE,
     &postgres::USER,
+    &helm::STATE,
     &rabbitmq::CLUSTER,
     &rabbitmq::PLUGIN,
     &rabbitmq::POLICY,

@@ -22,6 +22,7 @@ pub const SYSTEM_STATES: &[&str] = &[
     "git",
     "grains",
     "group",
+    "helm",
     "host",
     "ini",
     "iptables",
