@@ -25,7 +25,7 @@ pub fn read(look: &Look, address: &str, saltenv: &str, most: u64) -> Result<Vec<
     if let Some(rest) = address.strip_prefix("salt://") {
         let (path, env) = rest.split_once("?saltenv=").unwrap_or((rest, saltenv));
         let opened = look.file_source().open(env, path).map_err(|error| missing(error.to_string()))?;
-        let opened = opened.ok_or_else(|| missing(format!("File {address} not found")))?;
+        let opened = opened.ok_or_else(|| missing(not_found(address)))?;
         return opened.whole(most).map_err(|error| missing(format!("{address}: {error}")));
     }
     if web::is_web(address) {
@@ -38,6 +38,10 @@ pub fn read(look: &Look, address: &str, saltenv: &str, most: u64) -> Result<Vec<
         return Err(missing(format!("{address}: files by {scheme}:// are not supported")));
     }
     read_bounded(Path::new(path), most).map_err(|fault| missing(fault.to_string()))
+}
+
+fn not_found(address: &str) -> String {
+    format!("File {address} not found")
 }
 
 /// A file as a path of this machine: itself, or its copy in the cache; `None` when there is no such file.
@@ -89,7 +93,10 @@ pub fn announced(look: &Look, source_hash: &str, saltenv: &str, names: &[&str]) 
              <hash_type>=<hash>, or the path or address of a file of hashes"
         )));
     }
-    let list = read(look, source_hash, saltenv, LIST)?;
+    let list = read(look, source_hash, saltenv, LIST).map_err(|missing| match missing.0 == not_found(source_hash) {
+        true => Missing(format!("Source hash file {source_hash} not found")),
+        false => missing,
+    })?;
     let found = Checksum::listed(&String::from_utf8_lossy(&list), "", names);
     found.ok_or_else(|| Missing(format!("Source hash file {source_hash} does not contain a hash")))
 }

@@ -18,7 +18,7 @@ use super::guards::{Guard, check_failed, guarded};
 use super::retry::{Retry, result_word};
 use crate::cx::{Act, Look};
 use crate::pillar::Wanted;
-use crate::states::{AnyState, Run, RunNotes, STATES, StateFunction, StateResult, States, bind};
+use crate::states::{AnyState, Report, Run, RunNotes, STATES, StateFunction, StateResult, States, bind};
 
 /// A chunk's state, ready to run.
 struct Bound {
@@ -163,7 +163,8 @@ impl<'a> MinionRunner<'a> {
             Guard::Failed(text) => return Outcome::failed(self.placed(chunk, &text)),
         }
         let StateResult { result, report, warnings, name } = self.turn(invocation, state);
-        let mut outcome = Outcome { changes: report.changes, warnings, ..Outcome::new(result, report.comment) };
+        let Report { comment, changes, skip_watch } = report;
+        let mut outcome = Outcome { changes, warnings, skip_watch, ..Outcome::new(result, comment) };
         if let Some(name) = name {
             outcome.extra.insert("name", name);
         }

@@ -60,12 +60,14 @@ pub struct Report {
     pub comment: String,
     /// Changes, old to new, in the shape the reference gives them.
     pub changes: Map,
+    /// What a watched chunk changed is not to be reacted to.
+    pub skip_watch: bool,
 }
 
 impl Report {
     /// A report with its comment and no changes.
     pub fn new(comment: impl Into<String>) -> Self {
-        Self { comment: comment.into(), changes: Map::new() }
+        Self { comment: comment.into(), ..Self::default() }
     }
     /// Adds a change.
     #[must_use]

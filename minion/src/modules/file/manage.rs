@@ -143,7 +143,7 @@ fn state_arguments(args: &Manage) -> Arguments {
 
 /// The content to be written; the inner error is one of the file, told in the answer.
 fn new_content(act: &Act, args: &Manage) -> Result<Result<Content, Failure>, CallError> {
-    let of = |bytes| Content { bytes, source_mode: None, from_source: false };
+    let of = |bytes| Content { bytes, source_mode: None, from_source: false, kept: false };
     if !args.contents.is_null() {
         return Ok(Ok(of(Some(managed_meta::bytes(&args.contents)?))));
     }
@@ -182,7 +182,9 @@ fn new_content(act: &Act, args: &Manage) -> Result<Result<Content, Failure>, Cal
         }
     };
     Ok(fetched.map(|fetched| match fetched {
-        Some(fetched) => Content { bytes: Some(fetched.bytes), source_mode: fetched.mode, from_source: true },
+        Some(fetched) => {
+            Content { bytes: Some(fetched.bytes), source_mode: fetched.mode, from_source: true, kept: false }
+        }
         None => of(None),
     }))
 }

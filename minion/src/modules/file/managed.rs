@@ -60,13 +60,13 @@ args! {
         source_hash: Option<String>,
         /// Its name in that list, when it is another.
         source_hash_name: Option<String>,
-        /// Not used.
+        /// Owner, for the template.
         user: Value,
-        /// Not used.
+        /// Group, for the template.
         group: Value,
-        /// Not used.
+        /// Mode, for the template.
         mode: Value,
-        /// Not used.
+        /// Attributes, for the template.
         attrs: Value,
         /// Environment of `salt://`.
         saltenv: Option<String>,
@@ -161,6 +161,8 @@ struct Asked<'a> {
     hash: Option<&'a str>,
     hash_name: Option<&'a str>,
     saltenv: &'a str,
+    /// User, group, mode and attributes, as a template knows them.
+    own: [&'a Value; 4],
     context: Option<&'a Map>,
     defaults: Option<&'a Map>,
     skip: bool,
@@ -182,7 +184,9 @@ fn get(look: &Look, asked: &Asked<'_>) -> Result<Option<Got>, Wrong> {
     if engine != "jinja" {
         return Err(Wrong::Comment(format!("Specified template format {engine} is not supported")));
     }
-    let mut names = asked.defaults.cloned().unwrap_or_default();
+    let own = asked.own.map(|value| if value.as_str() == Some("") { Value::Null } else { value.clone() });
+    let mut names = source::own_names(asked.name, &fetched.source, own);
+    names.extend(asked.defaults.cloned().unwrap_or_default());
     names.extend(asked.context.cloned().unwrap_or_default());
     let rendered = source::render(look, engine, fetched.bytes, &fetched.path, asked.saltenv, names);
     fetched.bytes = rendered.map_err(|failure| Wrong::Error(CallError::Failed(failure.0.comment)))?;
@@ -207,6 +211,7 @@ fn get_managed(act: &Act, arguments: Arguments) -> CallResult {
         hash: hash.filter(|_| is_web),
         hash_name: args.source_hash_name.as_deref(),
         saltenv,
+        own: [&args.user, &args.group, &args.mode, &args.attrs],
         context: args.context.as_ref(),
         defaults: args.defaults.as_ref(),
         skip: args.skip_verify,
@@ -261,6 +266,7 @@ fn differing(look: &Look, args: &CheckManaged, all: bool) -> Result<Map, Wrong> 
             return Err(Wrong::Error(CallError::Unsupported(format!("'{name}' of file.check_managed"))));
         }
     }
+    let attrs = args.attrs.as_deref().map_or(Value::Null, Value::from);
     let asked = Asked {
         name: &args.name,
         template: args.template.as_deref().filter(|engine| !engine.is_empty()),
@@ -268,6 +274,7 @@ fn differing(look: &Look, args: &CheckManaged, all: bool) -> Result<Map, Wrong> 
         hash: args.source_hash.as_deref().filter(|hash| !hash.is_empty()),
         hash_name: args.source_hash_name.as_deref(),
         saltenv: args.saltenv.as_deref().unwrap_or("base"),
+        own: [&args.user, &args.group, &args.mode, &attrs],
         context: args.context.as_ref(),
         defaults: args.defaults.as_ref(),
         skip: args.skip_verify,

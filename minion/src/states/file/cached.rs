@@ -151,7 +151,7 @@ impl Cached {
             let old = shown_sum(&path, sum.kind);
             would = would.change("hash", Map::from_iter([("old", old), ("new", Value::from(sum.hex.as_str()))]));
         }
-        let did = Report { comment: format!("File is cached to {}", path.display()), changes: would.changes.clone() };
+        let did = Report { comment: format!("File is cached to {}", path.display()), ..would.clone() };
         Ok(Plan::Change { todo: Todo::Web(environment.to_owned(), checksum), would, did })
     }
 

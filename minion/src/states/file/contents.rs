@@ -35,6 +35,10 @@ pub fn resolve(look: &Look, sources: &Sources<'_>) -> Result<Option<Vec<u8>>, Fa
         }
     };
     match value {
+        // A key without a value: nothing is declared.
+        Value::Null => Ok(None),
+        // What comes from outside the tree is a plain mapping, printed as one.
+        Value::Map(map) if sources.contents.is_none() => Ok(Some(format!("{}\n", str_(&Value::Map(map))).into_bytes())),
         Value::Bytes(bytes) => Ok(Some(bytes)),
         value => text(&value, sources.newline).map(|text| Some(text.into_bytes())),
     }

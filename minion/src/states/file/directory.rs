@@ -26,7 +26,7 @@ args! {
         max_depth: Option<i64> = None,
         /// Mode of directories.
         dir_mode: Option<Mode> = None,
-        /// Mode of files below it, with `recurse: [mode]`.
+        /// Mode of files below it, with `recurse: [mode]`; that of directories when not given.
         file_mode: Option<Mode> = None,
         /// Another name for `dir_mode`.
         mode: Option<Mode> = None,
@@ -40,7 +40,7 @@ args! {
         follow_symlinks: bool = false,
         /// Replace a file that is in the way.
         force: bool = false,
-        /// Move a file that is in the way to this name.
+        /// Move a file that is in the way to this name, beside it unless it is a path.
         backupname: Option<String> = None,
         /// A symbolic link to a directory is as good.
         allow_symlink: bool = true,
@@ -81,28 +81,34 @@ impl State for Directory {
         }
         let dir_mode =
             self.dir_mode.as_ref().or(self.dirmode.as_ref()).or(self.mode.as_ref()).map_or(Ok(None), Mode::bits)?;
-        let file_mode = self.file_mode.as_ref().map_or(Ok(None), Mode::bits)?;
+        let file_mode = self.file_mode.as_ref().map_or(Ok(dir_mode), Mode::bits)?;
         let wanted =
             Wanted { user: self.user.clone().or(self.owner.clone()), group: self.group.clone(), mode: dir_mode };
         let own = wanted.resolve();
         let (set, remove) = (Vec::new(), Vec::new());
         let mut todo = Todo { path: path.clone(), create: false, in_the_way: false, set, remove, own, dir_mode };
-        let mut changes = Map::new();
+        let (mut changes, mut own_changes) = (Map::new(), Map::new());
         let mut top = Map::new();
         if self.blocked(&path)? {
             todo.in_the_way = true;
             if self.force && self.backupname.is_none() {
-                top.insert("forced", "File was forcibly replaced");
+                let what = if path.is_symlink() { "Symlink" } else { "File" };
+                top.insert("forced", format!("{what} was forcibly replaced"));
             }
         }
         if todo.in_the_way || !path.exists() {
             todo.create = true;
             let new: Map = [("directory", "new")].into_iter().collect();
             changes.insert(path.display().to_string(), new);
-            return Ok(report(todo, changes, top));
+            return Ok(self.report(todo, changes, top));
         }
         let resolved = todo.own.clone()?;
         let recurse = Recurse::parse(&self.recurse, self.max_depth)?;
+        if !self.children_only {
+            let itself = self.itself(&path)?;
+            // The reference lists these changes once more at the top, and over them those of what is below.
+            top.extend(self.compare(&itself, &wanted, resolved, &mut own_changes, &mut todo));
+        }
         for entry in below(&path, &recurse)? {
             let one = entry.wanted(&wanted, file_mode, &recurse);
             let one_resolved = Resolved {
@@ -110,13 +116,10 @@ impl State for Directory {
                 gid: resolved.gid.filter(|_| one.group.is_some()),
                 mode: one.mode,
             };
-            self.compare(&entry, &one, one_resolved, &mut changes, &mut todo);
+            top.extend(self.compare(&entry, &one, one_resolved, &mut changes, &mut todo));
         }
-        if !self.children_only {
-            let itself = Entry::of(&path)?;
-            let differs = self.compare(&itself, &wanted, resolved, &mut changes, &mut todo);
-            // The reference lists the directory's own changes once more at the top.
-            top.extend(differs);
+        for (_, differs) in own_changes {
+            changes.insert(path.display().to_string(), differs);
         }
         if self.clean {
             self.plan_clean(&path, run, &mut changes, &mut todo)?;
@@ -128,7 +131,7 @@ impl State for Directory {
             }
             top.insert("recursion", "Changes silenced");
         }
-        Ok(report(todo, changes, top))
+        Ok(self.report(todo, changes, top))
     }
 
     fn apply(&self, _act: &Act, todo: Todo) -> Result<Applied, Failure> {
@@ -137,7 +140,7 @@ impl State for Directory {
         let failed = |error: std::io::Error| Failure::new(format!("{}: {}", path.display(), plain(&error)));
         if todo.in_the_way {
             match &self.backupname {
-                Some(backup) => std::fs::rename(path, backup).map_err(failed)?,
+                Some(backup) => std::fs::rename(path, beside(path, backup)).map_err(failed)?,
                 None => std::fs::remove_file(path).map_err(failed)?,
             }
         }
@@ -170,6 +173,11 @@ impl State for Directory {
     }
 }
 
+/// Where a backup goes: a name without a directory stays beside what it is of.
+fn beside(path: &Path, backup: &str) -> PathBuf {
+    path.parent().unwrap_or(Path::new("/")).join(backup)
+}
+
 impl Directory {
     /// True when something that is no directory is in the way and may be replaced.
     fn blocked(&self, path: &Path) -> Result<bool, Failure> {
@@ -178,11 +186,25 @@ impl Directory {
         if directory {
             return Ok(false);
         }
+        if let Some(backup) = &self.backupname
+            && !self.force
+            && std::fs::symlink_metadata(beside(path, backup)).is_ok()
+        {
+            return Err(Failure::new(format!("File exists where the backup target {backup} should go")));
+        }
         if self.force || self.backupname.is_some() {
             return Ok(true);
         }
         let kind = if meta.is_symlink() { "symlink" } else { "file" };
         Err(Failure::new(format!("Specified location {} exists and is a {kind}", path.display())))
+    }
+
+    /// The directory itself: what a link leads to, where links are followed.
+    fn itself(&self, path: &Path) -> Result<Entry, Failure> {
+        match path.canonicalize() {
+            Ok(real) if self.follow_symlinks => Entry::of(&real),
+            _ => Entry::of(path),
+        }
     }
 
     fn compare(&self, entry: &Entry, wanted: &Wanted, resolved: Resolved, changes: &mut Map, todo: &mut Todo) -> Map {
@@ -205,31 +227,36 @@ impl Directory {
         }
         Ok(())
     }
-}
 
-/// The plan with its texts: every change listed in a dry run, a summary in a real one.
-fn report(todo: Todo, changes: Map, top: Map) -> Plan<Todo> {
-    let name = todo.path.display().to_string();
-    if changes.is_empty() && top.is_empty() {
-        return Plan::Nothing(Report::new(format!("The directory {name} is in the correct state")));
-    }
-    let mut listing = "The following files will be changed:\n".to_owned();
-    for (path, what) in &changes {
-        for (key, value) in what.as_map().into_iter().flatten() {
-            let [path, key, value] = [path, key, value].map(|part| part.as_str().unwrap_or(""));
-            listing.push_str(&format!("{path}: {key} - {value}\n"));
+    /// The plan with its texts: every change listed in a dry run, a summary in a real one.
+    fn report(&self, todo: Todo, changes: Map, top: Map) -> Plan<Todo> {
+        let name = todo.path.display().to_string();
+        if changes.is_empty() && top.is_empty() {
+            return Plan::Nothing(Report::new(format!("The directory {name} is in the correct state")));
         }
+        let mut listing = "The following files will be changed:\n".to_owned();
+        for (path, what) in &changes {
+            for (key, value) in what.as_map().into_iter().flatten() {
+                let [path, key, value] = [path, key, value].map(|part| part.as_str().unwrap_or(""));
+                listing.push_str(&format!("{path}: {key} - {value}\n"));
+            }
+        }
+        let mut would = changes.clone();
+        if let Some(forced) = top.get("forced").and_then(Value::as_str) {
+            would.insert("forced", forced.replace(" was ", " would be "));
+        }
+        if let Some(backup) = self.backupname.as_ref().filter(|_| todo.in_the_way) {
+            listing = format!("{name} would be backed up and replaced with a new directory");
+            would.insert("backup", format!("{name} would be renamed to {backup}"));
+        }
+        let mut did = changes;
+        let below = if self.children_only { "/*" } else { "" };
+        let mut comment = if todo.create { String::new() } else { format!("Directory {name}{below} updated") };
+        if !todo.remove.is_empty() {
+            did.insert("removed", todo.remove.iter().map(|path| path.display().to_string()).collect::<Value>());
+            comment = format!("Files cleaned from directory {name}");
+        }
+        did.extend(top);
+        Plan::Change { todo, would: Report::new(listing).changes(would), did: Report::new(comment).changes(did) }
     }
-    let mut would = changes.clone();
-    if top.contains("forced") {
-        would.insert("forced", "File would be forcibly replaced");
-    }
-    let mut did = changes;
-    let mut comment = if todo.create { String::new() } else { format!("Directory {name} updated") };
-    if !todo.remove.is_empty() {
-        did.insert("removed", todo.remove.iter().map(|path| path.display().to_string()).collect::<Value>());
-        comment = format!("Files cleaned from directory {name}");
-    }
-    did.extend(top);
-    Plan::Change { todo, would: Report::new(listing).changes(would), did: Report::new(comment).changes(did) }
 }

@@ -45,7 +45,7 @@ impl State for Hardlink {
         };
         for (path, meta) in [(target, Some(&wanted)), (&path, path.metadata().ok().as_ref())] {
             if meta.is_some_and(std::fs::Metadata::is_dir) {
-                return Err(Failure::new(format!("Unable to hard link to directory {}", path.display())));
+                return Err(Failure::new(format!("Unable to hard link from directory {}", path.display())));
             }
         }
         let mut did = Report::new(format!("Created new hard link {name} -> {}", self.target));

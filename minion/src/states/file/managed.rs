@@ -1,6 +1,7 @@
 //! `file.managed`.
 
 use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use fleet_common::args;
@@ -44,9 +45,9 @@ args! {
         /// Template engine to render the content with.
         template: Option<String> = None,
         /// Names for the template; they win over `defaults`.
-        context: Option<Map> = None,
-        /// Names for the template.
-        defaults: Option<Map> = None,
+        context: Option<Value> = None,
+        /// Names for the template, which also knows name, source, user, group, mode and attrs.
+        defaults: Option<Value> = None,
         /// Make missing directories above it.
         makedirs: bool = false,
         /// Mode of directories that are made.
@@ -166,6 +167,8 @@ pub(crate) struct Content {
     pub source_mode: Option<u32>,
     /// It comes from a source, not from a text.
     pub from_source: bool,
+    /// A file that is there keeps its content, whatever it is.
+    pub kept: bool,
 }
 
 impl Managed {
@@ -227,8 +230,7 @@ impl Managed {
         let texts = usize::from(self.contents.as_ref().is_some_and(|contents| !contents.is_null()))
             + usize::from(!self.contents_pillar.is_empty())
             + usize::from(!self.contents_grains.is_empty());
-        let sourced = self.source.as_ref().is_some_and(Value::truthy);
-        if sourced && texts > 0 {
+        if self.is_sourced() && texts > 0 {
             return Err(Failure::new(
                 "'source' cannot be used in combination with 'contents', 'contents_pillar', or 'contents_grains'",
             ));
@@ -236,7 +238,26 @@ impl Managed {
         if texts > 1 {
             return Err(Failure::new("Only one of 'contents', 'contents_pillar', and 'contents_grains' is permitted"));
         }
+        if texts > 0 && self.mode == Some(Mode::Keep) {
+            return Err(Failure::new(
+                "Mode preservation cannot be used in combination with 'contents', 'contents_pillar', or 'contents_grains'",
+            ));
+        }
+        for (what, names) in [("Context", &self.context), ("Defaults", &self.defaults)] {
+            if names.as_ref().is_some_and(|names| names.as_map().is_none()) {
+                return Err(Failure::new(format!("{what} must be formed as a dict")));
+            }
+        }
         Ok(())
+    }
+
+    fn is_sourced(&self) -> bool {
+        self.source.as_ref().is_some_and(Value::truthy)
+    }
+
+    /// True if a content is declared that a file which is there shall have.
+    fn replaces(&self) -> bool {
+        self.replace && (self.source.as_ref().is_some_and(|it| it.as_str() != Some("")) || self.has_text())
     }
 
     /// The file itself: behind a symbolic link unless that is to be replaced.
@@ -246,8 +267,9 @@ impl Managed {
     }
 
     fn content(&self, look: &Look, run: &Run<'_>, exists: bool) -> Result<Content, Failure> {
-        if exists && !self.replace {
-            return Ok(Content { bytes: None, source_mode: None, from_source: false });
+        let none = Content { bytes: None, source_mode: None, from_source: false, kept: false };
+        if exists && !self.replaces() {
+            return Ok(Content { kept: true, ..none });
         }
         let texts = contents::Sources {
             contents: self.contents.as_ref(),
@@ -256,21 +278,26 @@ impl Managed {
             delimiter: &self.contents_delimiter,
             newline: self.contents_newline,
         };
-        let (bytes, source_mode, path, from_source) = match contents::resolve(look, &texts)? {
-            Some(bytes) => (bytes, None, self.name.clone(), false),
+        let (bytes, source_mode, path, source) = match contents::resolve(look, &texts)? {
+            Some(bytes) => {
+                self.may_be(&bytes)?;
+                (bytes, None, self.name.clone(), None)
+            }
             None => match self
                 .source
                 .as_ref()
                 .map_or(Ok(None), |source| source::fetch(look, source, run.saltenv, &self.source_check()))?
             {
-                None => return Ok(Content { bytes: None, source_mode: None, from_source: false }),
-                Some(fetched) => (fetched.bytes, fetched.mode, fetched.path, true),
+                None => return Ok(none),
+                Some(fetched) => (fetched.bytes, fetched.mode, fetched.path, Some(fetched.source)),
             },
         };
         let bytes = match &self.template {
             Some(engine) => {
-                let mut names = self.defaults.clone().unwrap_or_default();
-                names.extend(self.context.clone().unwrap_or_default());
+                let mut names = source.as_ref().map(|source| self.own_names(source)).unwrap_or_default();
+                for given in [&self.defaults, &self.context].into_iter().flatten().filter_map(Value::as_map) {
+                    names.extend(given.clone());
+                }
                 let texts = collected(run, &self.name);
                 if !texts.is_empty() {
                     names.insert("accumulator", texts.into_iter().collect::<Map>());
@@ -279,7 +306,33 @@ impl Managed {
             }
             None => bytes,
         };
-        Ok(Content { bytes: Some(bytes), source_mode, from_source })
+        Ok(Content { bytes: Some(bytes), source_mode, from_source: source.is_some(), kept: false })
+    }
+
+    /// What a template of a source knows of the file.
+    fn own_names(&self, source: &str) -> Map {
+        let mode = match &self.mode {
+            None | Some(Mode::Keep) => Value::Null,
+            Some(Mode::Bits(bits)) => shown(*bits).into(),
+            Some(Mode::Wrong(text)) => text.as_str().into(),
+        };
+        let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
+        source::own_names(&self.name, source, [text(&self.user), text(&self.group), mode, text(&self.attrs)])
+    }
+
+    /// A text that is empty where `allow_empty` is false is refused.
+    fn may_be(&self, content: &[u8]) -> Result<(), Failure> {
+        if self.allow_empty || content.iter().any(|byte| *byte != b'\n') {
+            return Ok(());
+        }
+        let from = match (self.contents_pillar.first(), self.contents_grains.first()) {
+            (Some(key), _) => format!("contents_pillar {key}"),
+            (_, Some(key)) => format!("contents_grains {key}"),
+            _ => "'contents'".to_owned(),
+        };
+        Err(Failure::new(format!(
+            "{from} value would result in empty contents. Set allow_empty to True to allow the managed file to be empty."
+        )))
     }
 
     fn source_check(&self) -> Check<'_> {
@@ -376,7 +429,7 @@ impl Managed {
             _ => None,
         };
         if changes.is_empty() && wrong_mode.is_none() && attrs.is_none() {
-            let (would, did) = if self.replace {
+            let (would, did) = if !content.kept {
                 (format!("The file {name} is in the correct state"), format!("File {name} is in the correct state"))
             } else {
                 (
@@ -386,10 +439,18 @@ impl Managed {
             };
             return Ok(Plan::Same { would: Report::new(would), did: Report::new(did) });
         }
-        let managed = self.replace && (content.from_source || new.is_some() || self.has_text());
+        let managed = !content.kept && (content.from_source || new.is_some() || self.has_text());
         let did = if managed { format!("File {name} updated") } else { String::new() };
         let did = Report::new(did).changes(changes.clone());
-        let would = attrs.into_iter().fold(self.would().changes(changes), |would, attrs| would.change("attrs", attrs));
+        let would = match (content.kept, changes.get("mode").and_then(Value::as_str)) {
+            (false, _) => self.would(),
+            (true, Some(mode)) => Report::new(format!(
+                "File {name} will be updated with permissions {mode} from its current state of {}",
+                shown(now.mode() & 0o7777)
+            )),
+            (true, None) => Report::new(format!("File {name} not updated")),
+        };
+        let would = attrs.into_iter().fold(would.changes(changes), |would, attrs| would.change("attrs", attrs));
         let todo = Todo {
             path,
             content: new,
@@ -424,6 +485,7 @@ impl Managed {
         let output = [finished.stdout, finished.stderr].concat();
         let output = String::from_utf8_lossy(&output).trim().to_owned();
         let separator = if output.is_empty() { "" } else { "\n" };
-        Err(Failure::new(format!("check_cmd execution failed{separator}{output}")))
+        let comment = format!("check_cmd execution failed{separator}{output}");
+        Err(Failure(Report { skip_watch: true, ..Report::new(comment) }))
     }
 }

@@ -33,6 +33,8 @@ args! {
         group: Option<String> = None,
         /// Mode of directories.
         dir_mode: Option<Mode> = None,
+        /// Refused, with a hint: files and directories have modes of their own.
+        mode: Option<Value> = None,
         /// Mode of files; `keep` for those of the sources.
         file_mode: Option<Mode> = None,
         /// Symbolic links of the tree stay links.
@@ -49,6 +51,8 @@ args! {
         maxdepth: Option<i64> = None,
         /// Replace the content of files that exist.
         replace: bool = true,
+        /// Show the differences in the changes.
+        show_changes: bool = true,
         /// Template engine to render the files with.
         template: Option<String> = None,
         /// Names for the templates; they win over `defaults`.
@@ -90,6 +94,11 @@ impl State for Recurse {
 
     fn plan(&self, look: &Look, run: &Run<'_>) -> Result<Plan<Todo>, Failure> {
         let top = named(self.name.trim_end_matches('/'), "recurse")?;
+        if self.mode.is_some() {
+            return Err(Failure::new(
+                "'mode' is not allowed in 'file.recurse'. Please use 'file_mode' and 'dir_mode'.",
+            ));
+        }
         let files = look.file_source();
         let (environment, source) = self.existing(&*files, run.saltenv)?;
         if top.exists() && !top.is_dir() {
@@ -329,6 +338,7 @@ impl Recurse {
         keyword.insert("source", origin);
         keyword.insert("makedirs", true);
         keyword.insert("replace", self.replace);
+        keyword.insert("show_changes", self.show_changes);
         let texts = [("user", &self.user), ("group", &self.group), ("template", &self.template)];
         let maps = [("context", &self.context), ("defaults", &self.defaults)];
         keyword.extend(texts.into_iter().filter_map(|(key, text)| Some((key, Value::from(text.as_deref()?)))));

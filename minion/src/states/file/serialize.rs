@@ -83,10 +83,7 @@ impl State for Serialize {
             Plan::Same { would, did } => Plan::Same { would, did },
             Plan::Change { todo, would, did } => Plan::Change {
                 todo: Box::new(Serialized { managed, todo }),
-                would: Report {
-                    comment: format!("Dataset will be serialized and stored into {name}"),
-                    changes: would.changes,
-                },
+                would: Report { comment: format!("Dataset will be serialized and stored into {name}"), ..would },
                 did,
             },
         })

@@ -31,6 +31,8 @@ pub struct Fetched {
     pub mode: Option<u32>,
     /// The path templates know themselves by.
     pub path: String,
+    /// The source as it was written; of a list the one that was taken.
+    pub source: String,
 }
 
 /// What a source must be, as the states that take one say it.
@@ -111,12 +113,23 @@ fn one(look: &Look, name: &str, environment: &str, check: &Check<'_>) -> Result<
         if let Some(wanted) = check.wanted(look, name, environment)? {
             verify(check.name, &bytes, &wanted)?;
         }
-        return Ok(Fetched { bytes, mode: Some(meta.mode() & 0o7777), path: local.to_owned() });
+        return Ok(Fetched {
+            bytes,
+            mode: Some(meta.mode() & 0o7777),
+            path: local.to_owned(),
+            source: name.to_owned(),
+        });
     }
     match name.split_once("://") {
         Some((scheme, _)) => Err(Failure::new(format!("sources with {scheme}:// are not supported yet: {name}"))),
-        None => Err(Failure::new(format!("Source file {name} not found in saltenv '{environment}'"))),
+        None => Err(Failure::new(format!("Local file source {name} does not exist"))),
     }
+}
+
+/// What a template of a source knows beside the names of its context: the arguments of the file that it is for.
+pub fn own_names(name: &str, source: &str, [user, group, mode, attrs]: [Value; 4]) -> Map {
+    let texts = [("name", Value::from(name)), ("source", Value::from(source))];
+    texts.into_iter().chain([("user", user), ("group", group), ("mode", mode), ("attrs", attrs)]).collect()
 }
 
 /// A file of a web server. The file that is there is taken when it has the announced checksum: nothing is asked then.
@@ -129,7 +142,7 @@ fn distant(look: &Look, name: &str, environment: &str, check: &Check<'_>) -> Res
         )));
     }
     let read = |path: &Path| read_bounded(path, MAX_FILE).map_err(|fault| Failure::new(fault.to_string()));
-    let fetched = |bytes| Fetched { bytes, mode: None, path: shown.clone() };
+    let fetched = |bytes| Fetched { bytes, mode: None, path: shown.clone(), source: shown.clone() };
     if let Some(checksum) = checksum.as_ref().filter(|checksum| web::has(Path::new(check.name), checksum)) {
         let bytes = read(Path::new(check.name))?;
         if checksum.fits(&bytes) {
@@ -151,7 +164,7 @@ fn tree(look: &Look, name: &str, path: &str, environment: &str) -> Result<Fetche
         Err(error) => return Err(Failure::new(format!("{name}: {error}"))),
     };
     let mode = files.stat(environment, path).ok().flatten().map(|stat| stat.mode & 0o7777).filter(|mode| *mode != 0);
-    Ok(Fetched { bytes, mode, path: path.to_owned() })
+    Ok(Fetched { bytes, mode, path: path.to_owned(), source: name.to_owned() })
 }
 
 /// Renders a text through the named template engine.

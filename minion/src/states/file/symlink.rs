@@ -143,7 +143,8 @@ impl Symlink {
         let changes = wanted.changes(&owner, meta);
         if changes.is_empty() {
             let owner = shown(meta.uid(), meta.gid());
-            return Plan::Nothing(Report::new(format!("Symlink {name} is present and owned by {owner}")));
+            let did = Report::new(format!("Symlink {name} is present and owned by {owner}"));
+            return Plan::Same { would: Report::new(format!("The symlink {name} is present")), did };
         }
         let owner = shown(owner.uid.unwrap_or(meta.uid()), owner.gid.unwrap_or(meta.gid()));
         todo.owner_only = true;

@@ -43,10 +43,10 @@ impl Recurse {
                 "ignore_files" => recurse.ignore_files = true,
                 "ignore_dirs" => recurse.ignore_dirs = true,
                 "silent" => recurse.silent = true,
-                other => {
-                    return Err(Failure::new(format!(
-                        "Types for \"recurse\" limited to \"user\", \"group\", \"mode\", \"ignore_files\", \"ignore_dirs\" and \"silent\", not \"{other}\""
-                    )));
+                _ => {
+                    return Err(Failure::new(
+                        "Types for \"recurse\" limited to \"user\", \"group\", \"mode\", \"ignore_files\", \"ignore_dirs\", \"silent\".",
+                    ));
                 }
             }
         }

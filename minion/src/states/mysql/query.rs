@@ -212,7 +212,7 @@ impl Query<'_> {
         let report = Report::new(str_(&answer.mapped())).change("query", format!("Executed{did}"));
         self.output.keep(act, &answer).map_err(|why| {
             let text = format!("The statements ran, but what they gave could not be kept: {why}");
-            Failure(Report { comment: text, changes: report.changes.clone() })
+            Failure(Report { comment: text, ..report.clone() })
         })?;
         Ok(Applied::Really(report))
     }

@@ -118,7 +118,7 @@ impl File<'_> {
 
 fn not_written(inner: StateResult) -> StateResult {
     let comment = format!("Could not create file, see file.managed output: {}", inner.report.comment);
-    StateResult::new(Some(false), Report { comment, changes: Map::new() })
+    StateResult::new(Some(false), Report::new(comment))
 }
 
 /// What was made, as a file's content: text as it is.
