@@ -127,6 +127,7 @@ const FUNCTIONS: &[(&str, &str, &str)] = &[
     ("pkg.list_pkgs", "[]", "no apt-get (for aptpkg)"),
     ("pkg.install", "[bash]", "no apt-get (for aptpkg)"),
     ("postgres.db_list", "[]", "psql"),
+    ("rabbitmq.status", "[]", "rabbitmqctl"),
     ("service.enable", "[fleet-script]", "update-rc.d"),
     ("ssh.recv_known_host_entries", "[127.0.0.1]", "ssh-key"),
     ("supervisord.status", "[]", "supervisorctl"),

@@ -30,6 +30,7 @@ mod pools;
 mod restart;
 mod rotation;
 mod runners;
+mod steps;
 mod system_apache;
 mod system_at;
 mod system_families;

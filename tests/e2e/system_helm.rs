@@ -2,11 +2,11 @@
 //!
 //! A cluster can't be had: what Helm talks to keeps objects as a cluster does, and runs nothing (`kube.py`).
 
-use std::collections::BTreeMap;
-
 use fleet_minion::system::command::which;
-use fleet_tests::harness::{Machine, program, skip};
+use fleet_tests::harness::{Machine, skip};
 use serde_json::{Value, json};
+
+use crate::steps::Said;
 
 /// What begins: the cluster and the repositories, and a `helm` before the real one that writes down its words.
 const START: &str = r#"
@@ -21,11 +21,7 @@ install -m 666 /dev/null /tmp/fleet-words
 printf '#!/bin/sh\nprintf "%%s\\n" "$*" >> /tmp/fleet-words\nexec %s "$@"\n' $REAL > /usr/local/sbin/helm
 chmod 755 /usr/local/sbin/helm
 PATH=/usr/local/sbin:$PATH
-run() { echo "== $1"; shift; "$@" < /dev/null || true; }
-refused() { echo "== $1"; shift; if "$@" < /dev/null 2>&1; then echo taken; fi; }
-state() { run "$1" saltcall --local state.sls $2 test=$3; }
 helm_() { saltcall --local "helm.$@"; }
-saltcall() { CALL "$@"; }
 "#;
 
 const STEPS: &str = r#"
@@ -114,46 +110,13 @@ const STATES: [(&str, &str); 5] = [
     ),
 ];
 
-/// What the steps said, by their names.
-struct Said(BTreeMap<String, String>);
-
-impl Said {
-    fn text(&self, step: &str) -> &str {
-        self.0.get(step).unwrap_or_else(|| panic!("{step} is missing: {:?}", self.0))
-    }
-
-    /// What a function returned, or the chunks of a state run.
-    fn local(&self, step: &str) -> Value {
-        let answer: Value = serde_json::from_str(self.text(step)).unwrap_or_else(|error| panic!("{step}: {error}"));
-        answer["local"].clone()
-    }
-
-    /// Result, comment and changes of a run's first chunk of a function.
-    fn chunk(&self, step: &str, function: &str) -> (Value, String, Value) {
-        let chunks = self.local(step);
-        let chunks = chunks.as_object().unwrap_or_else(|| panic!("{step}: {chunks}"));
-        let found = chunks.iter().find(|(key, _)| key.ends_with(&format!("_|-{function}")));
-        let (_, chunk) = found.unwrap_or_else(|| panic!("{step}: no {function} in {chunks:?}"));
-        (chunk["result"].clone(), chunk["comment"].as_str().unwrap().to_owned(), chunk["changes"].clone())
-    }
-}
-
-fn run(machine: &Machine) -> Said {
-    let home = machine.home();
-    let at = home.display().to_string();
-    std::fs::create_dir_all(home.join("srv")).unwrap();
-    let settings = format!("id: copy\nroot_dir: {at}/root\nfile_client: local\nfile_roots: {{base: [{at}/srv]}}\n");
-    std::fs::write(home.join("minion"), settings).unwrap();
-    std::fs::write(home.join("kube.py"), include_str!("kube.py")).unwrap();
-    for (name, sls) in STATES {
-        std::fs::write(home.join(format!("srv/{name}.sls")), sls).unwrap();
-    }
-    let call = format!("{} -c {at} --out json", program("saltcall").display());
-    let start = START.replace("CALL", &call).replace("HOME/", &format!("{at}/"));
-    let finished = machine.run(&["unshare", "--net", "sh", "-ec", &format!("{start}{STEPS}")]);
-    assert_eq!(finished.status, 0, "{}{}", finished.stdout, finished.stderr);
-    let steps = finished.stdout.split("== ").skip(1).filter_map(|step| step.split_once('\n'));
-    Said(steps.map(|(name, said)| (name.to_owned(), said.to_owned())).collect())
+/// Result, comment and changes of a run's first chunk of a function.
+fn chunk(said: &Said, step: &str, function: &str) -> (Value, String, Value) {
+    let chunks = said.local(step);
+    let chunks = chunks.as_object().unwrap_or_else(|| panic!("{step}: {chunks}"));
+    let found = chunks.iter().find(|(key, _)| key.ends_with(&format!("_|-{function}")));
+    let (_, chunk) = found.unwrap_or_else(|| panic!("{step}: no {function} in {chunks:?}"));
+    (chunk["result"].clone(), chunk["comment"].as_str().unwrap().to_owned(), chunk["changes"].clone())
 }
 
 #[test]
@@ -166,7 +129,8 @@ fn repositories_and_releases_are_as_predicted() {
         Ok(machine) => machine,
         Err(why) => return skip(test, &why),
     };
-    let said = run(&machine);
+    std::fs::write(machine.home().join("kube.py"), include_str!("kube.py")).unwrap();
+    let said = Said::by(&machine, &STATES, &format!("{START}{STEPS}"));
     repositories(&said);
     releases(&said);
     refusals(&said);
@@ -181,15 +145,15 @@ fn repositories(said: &Said) {
     let changes =
         json!({"present": [], "added": [open], "absent": [], "removed": ["gone"], "failed": [], "repo_update": true});
     let dry = (Value::Null, "Helm repo would have been managed.".to_owned(), changes.clone());
-    assert_eq!(said.chunk("repos-dry", "repo_managed"), dry);
+    assert_eq!(chunk(said, "repos-dry", "repo_managed"), dry);
     let gone = json!([{"name": "gone", "url": "http://127.0.0.1:18080/open"}]);
     assert_eq!(said.local("repos-before"), gone, "a dry run changed something");
     let real = (true.into(), "Repositories were added or removed.".to_owned(), changes);
-    assert_eq!(said.chunk("repos", "repo_managed"), real);
+    assert_eq!(chunk(said, "repos", "repo_managed"), real);
     let again = (true.into(), "Helm repo is managed.".to_owned(), json!({}));
-    assert_eq!(said.chunk("repos-again", "repo_managed"), again);
+    assert_eq!(chunk(said, "repos-again", "repo_managed"), again);
     let updated = (true.into(), "Helm repo is updated.".to_owned(), json!({}));
-    assert_eq!(said.chunk("repos", "repo_updated"), updated);
+    assert_eq!(chunk(said, "repos", "repo_updated"), updated);
 
     let closed = json!({"name": "closed", "url": "http://127.0.0.1:18080/closed"});
     assert_eq!(said.local("list-repos"), json!([open, closed]));
@@ -200,7 +164,7 @@ fn repositories(said: &Said) {
     assert!(said.text("pulled").contains("web-0.1.0.tgz"));
     assert_eq!(said.local("values"), "color: red");
     assert!(said.local("template").as_str().unwrap().contains("color: \"green\""));
-    assert_eq!(said.chunk("pruned", "repo_managed").2["removed"], json!(["open", "closed"]));
+    assert_eq!(chunk(said, "pruned", "repo_managed").2["removed"], json!(["open", "closed"]));
     assert_eq!(said.text("empty"), said.text("none"));
 }
 
@@ -209,17 +173,17 @@ fn releases(said: &Said) {
     let dry =
         |revision| (Value::Null, "Helm release would have been installed or updated.".to_owned(), release(revision));
     let real = |changes| (Value::Bool(true), "Helm release web is present".to_owned(), changes);
-    assert_eq!(said.chunk("release-dry", "release_present"), dry(1));
+    assert_eq!(chunk(said, "release-dry", "release_present"), dry(1));
     assert_eq!(said.local("before"), json!([]), "a dry run changed something");
-    assert_eq!(said.chunk("release", "release_present"), real(release(1)));
-    assert_eq!(said.chunk("release-again", "release_present"), real(json!({})));
+    assert_eq!(chunk(said, "release", "release_present"), real(release(1)));
+    assert_eq!(chunk(said, "release-again", "release_present"), real(json!({})));
     assert!(said.local("manifest").as_str().unwrap().contains("color: \"blue\""));
-    assert_eq!(said.chunk("mend-dry", "release_present"), dry(3));
-    assert_eq!(said.chunk("mend", "release_present"), real(release(3)));
+    assert_eq!(chunk(said, "mend-dry", "release_present"), dry(3));
+    assert_eq!(chunk(said, "mend", "release_present"), real(release(3)));
     assert_eq!(said.local("mended"), json!({"color": "blue"}));
     // The same objects and values, of another version of the chart.
     assert_eq!(said.local("upgrade"), true);
-    assert_eq!(said.chunk("other-chart", "release_present"), dry(5));
+    assert_eq!(chunk(said, "other-chart", "release_present"), dry(5));
     let history = said.local("history");
     let charts: Vec<&str> = history.as_array().unwrap().iter().filter_map(|row| row["chart"].as_str()).collect();
     assert_eq!(charts, ["web-0.1.0", "web-0.1.0", "web-0.1.0", "web-0.2.0"]);
@@ -229,12 +193,12 @@ fn releases(said: &Said) {
 
     let absent = |result: Value, comment: &str, changes| (result, comment.to_owned(), changes);
     let dry = absent(Value::Null, "Helm release would have been uninstalled.", json!({"absent": "web"}));
-    assert_eq!(said.chunk("absent-dry", "release_absent"), dry);
+    assert_eq!(chunk(said, "absent-dry", "release_absent"), dry);
     assert_eq!(said.local("kept").as_array().unwrap().len(), 1, "a dry run changed something");
     let real = absent(true.into(), "Helm release web is absent.", json!({"absent": "web"}));
-    assert_eq!(said.chunk("absent", "release_absent"), real);
+    assert_eq!(chunk(said, "absent", "release_absent"), real);
     let again = absent(true.into(), "Helm release web is absent.", json!({}));
-    assert_eq!(said.chunk("absent-again", "release_absent"), again);
+    assert_eq!(chunk(said, "absent-again", "release_absent"), again);
     assert_eq!(said.local("gone"), json!([]));
 }
 
@@ -247,7 +211,7 @@ fn refusals(said: &Said) {
         assert!(wrong.contains(words), "{words}: {wrong}");
     }
     // A cluster that can't be reached is none without the release.
-    let (result, comment, _) = said.chunk("no-cluster", "release_absent");
+    let (result, comment, _) = chunk(said, "no-cluster", "release_absent");
     assert_eq!(result, false, "{comment}");
     for (step, words) in [("password", "list of processes"), ("address", "'kvflags'"), ("option", "'flags'")] {
         let why = said.text(step);

@@ -1,11 +1,11 @@
 //! RabbitMQ: real servers in a copy of this machine with a network of its own, and all that its states and functions
 //! say of them.
 
-use std::collections::BTreeMap;
-
 use fleet_minion::system::command::which;
-use fleet_tests::harness::{Machine, program, skip};
+use fleet_tests::harness::{Machine, skip};
 use serde_json::Value;
+
+use crate::steps::Said;
 
 /// What begins every line: two nodes, and a `rabbitmqctl` before the real one that writes down its words.
 const START: &str = r#"
@@ -23,10 +23,7 @@ ctl() { /usr/sbin/rabbitmqctl --quiet "$@" < /dev/null; }
 up() { for try in $(seq 200); do ctl --node $1 await_startup --timeout 60 > /tmp/fleet-up 2>&1 && return; sleep 1; done; cat /tmp/fleet-up; exit 1; }
 rabbitmq-server > /tmp/fleet-one 2>&1 &
 up rabbit@localhost
-run() { echo "== $1"; shift; "$@" < /dev/null || true; }
-state() { run "$1" saltcall --local state.sls $2 test=$3; }
 seen() { run "$1" sh -c 'rabbitmqctl --quiet export_definitions - && rabbitmq-plugins list --quiet --minimal --enabled'; }
-saltcall() { CALL "$@"; }
 "#;
 
 const PRESENT: &str = r#"
@@ -145,61 +142,29 @@ run words cat /tmp/fleet-words
 
 const JOIN: &str = "cluster:\n  rabbitmq_cluster.joined: [{host: localhost}, {user: second}]\n";
 
-/// What the steps said, by their names.
-struct Said(BTreeMap<String, String>);
-
-impl Said {
-    fn text(&self, step: &str) -> &str {
-        self.0.get(step).unwrap_or_else(|| panic!("{step} is missing: {:?}", self.0))
-    }
-
-    /// What a function returned, or the chunks of a state run.
-    fn local(&self, step: &str) -> Value {
-        let answer: Value = serde_json::from_str(self.text(step)).unwrap_or_else(|error| panic!("{step}: {error}"));
-        answer["local"].clone()
-    }
-
-    /// All chunks of a run have this result, and changes or none.
-    fn chunks(&self, step: &str, result: &Value, changed: bool) {
-        for (key, chunk) in self.local(step).as_object().unwrap() {
-            assert_eq!(&chunk["result"], result, "{step} {key}: {chunk}");
-            assert_eq!(!chunk["changes"].as_object().unwrap().is_empty(), changed, "{step} {key}: {chunk}");
-        }
-    }
-
-    /// What a server holds, without what is new every time a password is set.
-    fn held(&self, step: &str) -> (Value, String) {
-        let text = self.text(step);
-        let end = text.rfind('}').unwrap() + 1;
-        let mut definitions: Value = serde_json::from_str(&text[..end]).unwrap();
-        let parts = definitions.as_object_mut().unwrap();
-        parts.retain(|part, _| ["users", "vhosts", "permissions", "parameters", "policies"].contains(&part.as_str()));
-        for (_, list) in parts.iter_mut() {
-            let list = list.as_array_mut().unwrap();
-            for entry in list.iter_mut() {
-                entry.as_object_mut().unwrap().retain(|key, _| key != "password_hash" && key != "metadata");
-            }
-            list.sort_by_key(Value::to_string);
-        }
-        (definitions, text[end..].trim().to_owned())
+/// All chunks of a run have this result, and changes or none.
+fn chunks(said: &Said, step: &str, result: &Value, changed: bool) {
+    for (key, chunk) in said.local(step).as_object().unwrap() {
+        assert_eq!(&chunk["result"], result, "{step} {key}: {chunk}");
+        assert_eq!(!chunk["changes"].as_object().unwrap().is_empty(), changed, "{step} {key}: {chunk}");
     }
 }
 
-fn run(machine: &Machine) -> Said {
-    let home = machine.home();
-    let at = home.display();
-    std::fs::create_dir_all(home.join("srv")).unwrap();
-    let settings = format!("id: copy\nroot_dir: {at}/root\nfile_client: local\nfile_roots: {{base: [{at}/srv]}}\n");
-    std::fs::write(home.join("minion"), settings).unwrap();
-    for (name, sls) in [("present", PRESENT), ("absent", ABSENT), ("wrong", WRONG), ("join", JOIN)] {
-        std::fs::write(home.join(format!("srv/{name}.sls")), sls).unwrap();
+/// What a server holds, without what is new every time a password is set.
+fn held(said: &Said, step: &str) -> (Value, String) {
+    let text = said.text(step);
+    let end = text.rfind('}').unwrap() + 1;
+    let mut definitions: Value = serde_json::from_str(&text[..end]).unwrap();
+    let parts = definitions.as_object_mut().unwrap();
+    parts.retain(|part, _| ["users", "vhosts", "permissions", "parameters", "policies"].contains(&part.as_str()));
+    for (_, list) in parts.iter_mut() {
+        let list = list.as_array_mut().unwrap();
+        for entry in list.iter_mut() {
+            entry.as_object_mut().unwrap().retain(|key, _| key != "password_hash" && key != "metadata");
+        }
+        list.sort_by_key(Value::to_string);
     }
-    let call = format!("{} -c {at} --out json", program("saltcall").display());
-    let line = format!("{}{STEPS}", START.replace("CALL", &call));
-    let finished = machine.run(&["unshare", "--net", "sh", "-ec", &line]);
-    assert_eq!(finished.status, 0, "{}{}", finished.stdout, finished.stderr);
-    let steps = finished.stdout.split("== ").skip(1).filter_map(|step| step.split_once('\n'));
-    Said(steps.map(|(name, said)| (name.to_owned(), said.to_owned())).collect())
+    (definitions, text[end..].trim().to_owned())
 }
 
 #[test]
@@ -212,12 +177,13 @@ fn users_hosts_policies_plugins_upstreams_and_clusters_are_as_predicted() {
         Ok(machine) => machine,
         Err(why) => return skip(test, &why),
     };
-    let said = run(&machine);
-    said.chunks("present-dry", &Value::Null, true);
-    assert_eq!(said.held("after-dry"), said.held("fresh"), "a dry run changed something");
-    said.chunks("present", &true.into(), true);
-    said.chunks("present-again", &true.into(), false);
-    assert_eq!(said.held("held").1, "rabbitmq_federation");
+    let states = [("present", PRESENT), ("absent", ABSENT), ("wrong", WRONG), ("join", JOIN)];
+    let said = Said::by(&machine, &states, &format!("{START}{STEPS}"));
+    chunks(&said, "present-dry", &Value::Null, true);
+    assert_eq!(held(&said, "after-dry"), held(&said, "fresh"), "a dry run changed something");
+    chunks(&said, "present", &true.into(), true);
+    chunks(&said, "present-again", &true.into(), false);
+    assert_eq!(held(&said, "held").1, "rabbitmq_federation");
 
     assert_eq!((said.local("check"), said.local("check-wrong")), (true.into(), false.into()));
     let patterns =
@@ -238,24 +204,24 @@ fn users_hosts_policies_plugins_upstreams_and_clusters_are_as_predicted() {
     for (key, chunk) in said.local("mend-dry").as_object().unwrap() {
         assert_eq!(chunk["changes"], mended[key]["changes"], "{key} was predicted otherwise");
     }
-    assert_eq!(said.held("mended"), said.held("held"));
+    assert_eq!(held(&said, "mended"), held(&said, "held"));
 
-    said.chunks("wrong", &false.into(), false);
+    chunks(&said, "wrong", &false.into(), false);
     let wrong = said.local("wrong").to_string();
     for words in ["/nowhere", "one line of text", "'perms' is a list", "is not JSON", "no plugin", "nowhere.invalid"] {
         assert!(wrong.contains(words), "{words}: {wrong}");
     }
-    assert_eq!(said.held("after-wrong"), said.held("held"));
+    assert_eq!(held(&said, "after-wrong"), held(&said, "held"));
 
-    said.chunks("absent-dry", &Value::Null, true);
-    said.chunks("absent", &true.into(), true);
-    said.chunks("absent-again", &true.into(), false);
-    assert_eq!(said.held("gone"), said.held("fresh"));
+    chunks(&said, "absent-dry", &Value::Null, true);
+    chunks(&said, "absent", &true.into(), true);
+    chunks(&said, "absent-again", &true.into(), false);
+    assert_eq!(held(&said, "gone"), held(&said, "fresh"));
 
     assert_eq!(said.local("check-late"), true);
-    said.chunks("join-dry", &Value::Null, true);
-    said.chunks("join", &true.into(), true);
-    said.chunks("join-again", &true.into(), false);
+    chunks(&said, "join-dry", &Value::Null, true);
+    chunks(&said, "join", &true.into(), true);
+    chunks(&said, "join-again", &true.into(), false);
     assert!(said.local("cluster").as_str().unwrap().contains("second@localhost"));
     // Plugins are a file: they can be switched while the server is stopped.
     for (key, chunk) in said.local("stopped").as_object().unwrap() {
