@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 
 use crate::cx::Act;
 use crate::modules::tool;
-use crate::system::command::{Command, RunAs};
+use crate::system::command::{Command, CommandError, RunAs};
 
 /// What names a job, in its first line. It is the reference's, so jobs it made are found by their tags.
 const TAG: &str = "### SALT: ";
@@ -137,9 +137,14 @@ impl Order {
     pub fn planned(&self) -> Result<Job, CallError> {
         tool::command(&["at"])?;
         let words = ["prlimit", "--fsize=0", "at", "-v", "--", &self.timespec];
+        let failed = |error: CommandError| CallError::Failed(error.to_string());
+        let finished = self.program(&words)?.run_to_any_end().map_err(failed)?;
         // It ends by the signal of its first write, after it has told the time.
-        let finished = self.program(&words)?.run_to_any_end();
-        let said = finished.map_err(|error| CallError::Failed(error.to_string()))?.err();
+        let signal = -finished.status;
+        if signal > 0 && signal != Signal::XFSZ.as_raw() {
+            return Err(failed(CommandError::Killed { program: "at".to_owned(), signal }));
+        }
+        let said = finished.err();
         let first = said.lines().next().unwrap_or_default();
         let when = first.split_once(' ').and_then(|(_, date)| moment(date)).ok_or_else(|| self.refused(&said))?;
         Ok(self.job(0, when))
@@ -175,6 +180,7 @@ pub fn add(_act: &Act, order: &Order) -> Result<Job, CallError> {
         _ => Err(order.refused(&said)),
     }
 }
+use rustix::process::Signal;
 
 #[cfg(test)]
 mod tests {
