@@ -1,10 +1,13 @@
 //! MySQL and MariaDB through their client: what says who asks is handed to it in memory, SQL goes through standard input, so
 //! that no process list shows either and nothing is left on a disk, however we end.
 
+use std::path::Path;
+
 use fleet_common::digest;
 use fleet_common::value::Map;
 
 use super::command::{Command, CommandError, HANDED, which};
+use super::fs::plain;
 use super::mysql_rows::parse;
 
 /// Seconds until a statement is given up: a lock that nobody gives back must not hold a run for ever.
@@ -22,6 +25,15 @@ pub enum MysqlError {
     /// The client could not be run.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// The file of options that is named cannot be read.
+    #[error("{path}: {}: this file of options (default_file) is to say who asks", plain(.source))]
+    Options {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The server said no, or can't be reached: its number and its words.
     #[error("MySQL Error {code}: {text}")]
     Said {
@@ -78,6 +90,11 @@ impl Server {
         let search = std::env::var_os("PATH");
         let client = ["mariadb", "mysql"].iter().find_map(|name| which(name, search.as_deref()));
         let client = client.ok_or(MysqlError::NoClient)?;
+        // The client would go on without one, as somebody else.
+        if let Some(file) = &self.default_file {
+            let opened = std::fs::File::open(Path::new("/").join(file));
+            opened.map_err(|source| MysqlError::Options { path: file.clone(), source })?;
+        }
         // No other file of options is read, whoever we are.
         let mut argv = vec![client.into_os_string(), format!("--defaults-file={HANDED}").into()];
         if let Some(group) = &self.default_group {
