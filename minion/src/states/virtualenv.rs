@@ -186,6 +186,41 @@ impl Managed {
         }
     }
 
+    /// A file of requirements that is named and not there.
+    fn absent_file(&self, look: &Look, saltenv: &str) -> Result<Option<String>, Failure> {
+        if !self.wants_packages() {
+            return Ok(None);
+        }
+        for file in self.install()?.files()? {
+            let is_there = match file.strip_prefix("salt://") {
+                Some(path) => {
+                    look.file_source().stat(saltenv, path).map_err(|why| Failure::new(why.to_string()))?.is_some()
+                }
+                // A relative one is pip's to find.
+                None => !file.starts_with('/') || Path::new(&file).exists(),
+            };
+            if !is_there {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes the environment; nothing of it stays where there was none and it cannot be made.
+    fn make(&self, act: &Act) -> Result<(), Failure> {
+        let place = Path::new(&self.name);
+        let is_new = std::fs::symlink_metadata(place).is_err();
+        let made = match tool::create(act, &self.create()) {
+            Ok(finished) if finished.status == 0 => Ok(()),
+            Ok(finished) => Err(Failure::new(finished.out() + &finished.err())),
+            Err(error) => Err(Failure::new(format!("Failed to create virtualenv: {error}"))),
+        };
+        if made.is_err() && is_new {
+            let _gone = std::fs::remove_dir_all(place);
+        }
+        made
+    }
+
     /// `Python 3.11.2`, as the environment's Python says it.
     fn version(&self) -> Result<String, Failure> {
         let python = tool::python(&self.name)?;
@@ -224,6 +259,9 @@ impl State for Managed {
             let would = would.change("packages", packages);
             return Ok(Plan::Change { todo: Todo { make: false, saltenv }, would, did: Report::default() });
         }
+        if let Some(file) = self.absent_file(look, &saltenv)? {
+            return Err(Failure::new(format!("pip requirements file '{file}' not found")));
+        }
         let how = if exists { "cleared" } else { "created" };
         let would = Report::new(format!("Virtualenv {name} is set to be {how}"));
         Ok(Plan::Change { todo: Todo { make: true, saltenv }, would, did: Report::default() })
@@ -236,11 +274,7 @@ impl State for Managed {
                 let packages: Vec<String> = self.frozen()?.into_iter().collect();
                 report = report.change("cleared_packages", packages).change("old", self.version()?);
             }
-            let finished = tool::create(act, &self.create())
-                .map_err(|error| Failure::new(format!("Failed to create virtualenv: {error}")))?;
-            if finished.status != 0 {
-                return Err(Failure::new(finished.out() + &finished.err()));
-            }
+            self.make(act)?;
             let comment = if self.clear { "Cleared existing virtualenv" } else { "Created new virtualenv" };
             report.comment = comment.to_owned();
             report = report.change("new", self.version()?);

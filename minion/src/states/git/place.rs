@@ -57,10 +57,16 @@ pub fn would_clone(url: &str, target: &str, forced: bool) -> String {
     }
 }
 
-/// Runs something that fills a place. What is there now is put aside first and comes back when that fails.
+/// Runs something that fills a place. What is there now is put aside first and comes back when that fails; where nothing is
+/// nothing stays.
 pub fn replacing<T>(target: &str, forced: bool, fill: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     if !forced {
-        return fill();
+        let is_new = std::fs::symlink_metadata(target).is_err();
+        return fill().inspect_err(|_| {
+            if is_new {
+                let _gone = remove(Path::new(target));
+            }
+        });
     }
     let failed = |error: std::io::Error| Failure::new(format!("{target}: {}", plain(&error)));
     let target = Path::new(target);
