@@ -1,6 +1,7 @@
 //! `network.managed`: how one link is configured.
 
 use fleet_common::args;
+use fleet_common::call::CallError;
 use fleet_common::value::{Map, Value};
 
 use super::differences::differences;
@@ -37,6 +38,8 @@ pub struct Todo {
     down: bool,
     /// Begin it with the one that is asked for.
     up: bool,
+    /// What has changed when the link then does not begin.
+    kept: Map,
 }
 
 impl Managed {
@@ -101,7 +104,8 @@ impl State for Managed {
         // A bond begins and ends its links itself.
         let moves = !self.noifupdown && type_ != "slave";
         let runs = moves && keep::is_configured(name)?;
-        let todo = Todo {
+        let mut todo = Todo {
+            kept: Map::new(),
             down: runs && (table.is_some() || !enabled),
             up: moves && *enabled && (table.is_some() || !runs),
             module: self.module()?,
@@ -112,6 +116,7 @@ impl State for Managed {
             program::command(&["ifup"])?;
         }
         let (would, did) = self.report(&todo, &old);
+        todo.kept = did.changes.iter().filter(|(key, _)| key.as_str() != Some("status")).collect();
         if did.changes.is_empty() && todo.table.is_none() {
             return Ok(Plan::Nothing(did));
         }
@@ -131,7 +136,9 @@ impl State for Managed {
             keep::store_link(act, &self.name, lines)?;
         }
         if todo.up {
-            keep::switch(act, "ifup", &self.name)?;
+            // What is written stays: the next run begins the link with it, when what stood in its way is gone.
+            let failed = |why: CallError| Failure(Report::new(why.to_string()).changes(todo.kept));
+            keep::switch(act, "ifup", &self.name).map_err(failed)?;
         }
         Ok(Applied::AsPlanned)
     }
