@@ -10,6 +10,7 @@ mod attack_operator;
 mod attack_output;
 mod attack_program;
 mod attack_rights;
+mod bad_cases;
 mod bad_input;
 mod bad_surroundings;
 mod campaign;
