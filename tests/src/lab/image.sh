@@ -7,10 +7,10 @@ dir=$1 suite=$2 mirror=$3
 image=$dir/image packages=$dir/packages
 
 # What scenarios may install, besides the packages made below.
-wanted="nginx nginx-light cron"
+wanted="nginx nginx-light cron bridge-utils ifenslave vlan"
 # What scenarios find there, stopped and disabled: servers take long to install.
 there="apache2 mariadb-server postgresql supervisor git ruby locales python3-pip python3-venv iptables kmod
-  debconf-utils openssl openssh-server patch at nftables npm apache2-utils"
+  debconf-utils openssl openssh-server patch at nftables npm apache2-utils ifupdown"
 servers="apache2 mariadb postgresql supervisor ssh atd nftables"
 
 debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,iproute2 "$suite" "$image" $mirror

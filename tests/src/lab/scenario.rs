@@ -135,4 +135,29 @@ mod tests {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("lab-scenarios");
         assert!(Scenario::all(&dir).unwrap().len() >= 3);
     }
+
+    /// Families without a timeline, and why.
+    const WITHOUT: &[(&str, &str)] = &[("test", "changes nothing anywhere")];
+
+    /// True if some text of the scenario's tree declares a state of a family.
+    fn declares(scenario: &Scenario, family: &str) -> bool {
+        let written = scenario.timeline.iter().filter_map(|step| match step {
+            Step::Write(files) => Some(files),
+            _ => None,
+        });
+        let texts = written.chain([&scenario.tree]).flatten().map(|(_, text)| text);
+        let start = format!("{family}.");
+        texts.flat_map(|text| text.lines()).any(|line| line.trim_start_matches([' ', '-']).starts_with(&start))
+    }
+
+    #[test]
+    fn every_family_of_states_has_a_timeline_or_a_reason() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("lab-scenarios");
+        let all = Scenario::all(&dir).unwrap();
+        for module in fleet_minion::states::STATES {
+            let excused = WITHOUT.iter().any(|(family, _)| *family == module.name);
+            let shown = all.iter().any(|scenario| declares(scenario, module.name));
+            assert!(excused != shown, "{} needs a scenario in {}, or a reason for none", module.name, dir.display());
+        }
+    }
 }
