@@ -28,6 +28,8 @@ fn wrong(kind: &str) -> Option<&'static str> {
 
 /// Lists that hold anything, or mappings.
 const ANYTHING: &[(&str, &str)] = &[
+    ("helm.repo_manage", "present"),
+    ("helm.repo_managed", "present"),
     ("publish.full_data", "arg"),
     ("publish.publish", "arg"),
     ("publish.runner", "arg"),
