@@ -12,10 +12,11 @@ use tokio::sync::{mpsc, oneshot};
 use crate::health::Counter;
 
 use super::days::Days;
-use super::jobs::{self, JobRow, JobSummary, LedgerRow, Note, Recorded, Stored, Unsolicited};
+use super::jobs::{self, JobRow, JobSummary, LedgerRow, Note, Recorded, Stored};
 use super::mine::{Change, MineRow};
 use super::minions::GrainsRow;
 use super::slot::Slot;
+use super::unsolicited::Amount;
 use super::writer::{self, Answer, Shared, Write};
 use super::{StoreError, days};
 
@@ -56,8 +57,8 @@ impl StoreOptions {
     }
 
     /// How much is kept that nobody asked for: whoever sends it must not drive out what was asked for.
-    pub(super) fn unsolicited(&self) -> Unsolicited {
-        Unsolicited { rows: self.unsolicited_rows, bytes: self.unsolicited_bytes.min(self.keep_bytes / 8) }
+    pub(super) fn unsolicited(&self) -> Amount {
+        Amount { rows: self.unsolicited_rows, bytes: self.unsolicited_bytes.min(self.keep_bytes / 8) }
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fleet_common::ids::{Jid, MinionId};
 use fleet_common::proto::api::{Standing, Step};
-use fleet_common::proto::decode::encode;
 use fleet_common::proto::job::{Job, Target};
 use fleet_common::proto::ret::Return;
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,7 @@ use super::StoreError;
 use super::database::{Database, Table};
 use super::days::Days;
 use super::rows::Rows;
+use super::unsolicited::{Amount, Used};
 use crate::jobs::initial;
 
 /// A job as stored: what was published, who was meant, and the arguments even when they travel by reference.
@@ -98,33 +98,16 @@ pub enum Recorded {
     OverQuota,
 }
 
-/// How much nobody-asked-for there is in a database, or may be in all together.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Unsolicited {
-    pub(super) rows: u64,
-    pub(super) bytes: u64,
-}
-
-impl Unsolicited {
-    fn with(self, more: Self) -> Self {
-        Self { rows: self.rows + more.rows, bytes: self.bytes + more.bytes }
-    }
-
-    fn exceeds(self, quota: Self) -> bool {
-        self.rows > quota.rows || self.bytes > quota.bytes
-    }
-}
-
 /// The tables of one day.
 pub(super) struct JobTables {
     pub(super) database: Database,
     jobs: Rows,
     returns: Rows,
-    unsolicited: Rows,
+    pub(super) unsolicited: Rows,
     ledger: Rows,
     /// `expiry || jid` of every job that is not over: what a starting master takes up, without reading all.
     live: Table,
-    unsolicited_used: Mutex<Unsolicited>,
+    unsolicited_used: Mutex<Used>,
 }
 
 impl JobTables {
@@ -132,9 +115,11 @@ impl JobTables {
         let path = database.path.clone();
         let rows = |table| Rows::open(&database, table);
         let unsolicited = rows("unsolicited")?;
-        let mut used = Unsolicited::default();
+        let mut used = Used::default();
         for row in unsolicited.scan(&path, b"") {
-            used = used.with(Unsolicited { rows: 1, bytes: row?.1.len() as u64 });
+            let (key, value) = row?;
+            let id = key.splitn(2, |byte| *byte == b'/').nth(1).and_then(id_of).ok_or_else(no_id)?;
+            used.add(id, Amount::of(&value));
         }
         Ok(Self {
             jobs: rows("jobs")?,
@@ -174,7 +159,7 @@ impl JobTables {
         self.returns.contains(&self.database.path, &pair(jid, id))
     }
 
-    fn unsolicited_used(&self) -> MutexGuard<'_, Unsolicited> {
+    pub(super) fn unsolicited_used(&self) -> MutexGuard<'_, Used> {
         self.unsolicited_used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -233,9 +218,7 @@ impl JobTables {
         rows.scan(&self.database.path, &prefix)
             .map(|row| {
                 let (key, value) = row?;
-                let id = std::str::from_utf8(&key[prefix.len()..]).ok().and_then(|id| id.parse().ok());
-                let id = id.ok_or(StoreError::Corrupt { table: "returns", why: "a key holds no id".to_owned() })?;
-                Ok((id, value))
+                Ok((id_of(&key[prefix.len()..]).ok_or_else(no_id)?, value))
             })
             .collect()
     }
@@ -274,8 +257,16 @@ fn live_key(expires: u64, jid: &Jid) -> Vec<u8> {
 }
 
 /// `jid/minion`; both are parsed types without a slash.
-fn pair(jid: &Jid, id: &MinionId) -> Vec<u8> {
+pub(super) fn pair(jid: &Jid, id: &MinionId) -> Vec<u8> {
     [jid.as_str().as_bytes(), b"/", id.as_str().as_bytes()].concat()
+}
+
+fn id_of(bytes: &[u8]) -> Option<MinionId> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+fn no_id() -> StoreError {
+    StoreError::Corrupt { table: "returns", why: "a key holds no id".to_owned() }
 }
 
 /// The job wherever it is kept.
@@ -292,34 +283,6 @@ pub(super) fn find_even_refused(days: &Days, jid: &Jid) -> Result<Option<(Arc<Jo
         }
     }
     Ok(None)
-}
-
-/// Keeps a return that nobody asked for apart in `today`. The quota is for all databases together: whoever sends such
-/// returns day after day, or so many that the day is divided, drives no job out.
-pub(super) fn put_unsolicited(
-    days: &Days,
-    today: &JobTables,
-    ret: &Return,
-    quota: Unsolicited,
-) -> Result<Recorded, StoreError> {
-    let key = pair(&ret.jid, &ret.id);
-    let value = encode(ret);
-    let more = Unsolicited { rows: 1, bytes: value.len() as u64 };
-    let mut all = more;
-    for tables in days.all() {
-        let tables = tables?;
-        if tables.unsolicited.contains(&tables.database.path, &key)? {
-            return Ok(Recorded::Duplicate);
-        }
-        all = all.with(*tables.unsolicited_used());
-    }
-    if all.exceeds(quota) {
-        return Ok(Recorded::OverQuota);
-    }
-    today.unsolicited.put(&today.database.path, &key, &value)?;
-    let mut used = today.unsolicited_used();
-    *used = used.with(more);
-    Ok(Recorded::Unsolicited)
 }
 
 /// All returns of a job, sorted by minion: late ones lie in later days than the job.

@@ -5,7 +5,7 @@
 //! cut too: it is noted in a file beside the engine's own ([`redo`]), which is brought to disk now and then ([`database`]). Jobs and returns live in one directory per UTC
 //! day of their arrival ([`days`]), or several when there are many, dropped whole by retention; minion data has its
 //! own database. After an error of the disk a database is opened again ([`slot`]), and jobs that were
-//! refused with it are removed ([`refused`]). Values over 64 KiB are split in
+//! refused with it are removed ([`refused`]). Returns that nobody asked for have a quota ([`unsolicited`]). Values over 64 KiB are split in
 //! rows ([`rows`]). Knows nothing of sockets, keys or targets.
 
 mod database;
@@ -21,6 +21,7 @@ mod rows;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod unsolicited;
 mod writer;
 
 pub use error::StoreError;

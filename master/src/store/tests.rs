@@ -176,7 +176,8 @@ async fn returns_nobody_asked_for_drive_no_job_out() {
     let options = StoreOptions { keep, unsolicited_bytes: 100_000, ..scene.options.clone() };
     assert_eq!(StoreOptions { keep_bytes: 80_000, ..options.clone() }.unsolicited().bytes, 10_000);
     let store = Store::open(options.clone()).unwrap();
-    let big = |number: u64| ret(&format!("{number:020}"), "a", Value::Str("x".repeat(45_000)));
+    // A minion each: one has its part only.
+    let big = |number: u64| ret(&format!("{number:020}"), &format!("m{number}"), Value::Str("x".repeat(45_000)));
     let sent = async |store: &Store, number| store.record(big(number), false, false).await.unwrap();
     assert_eq!(sent(&store, 1).await, Recorded::Unsolicited);
     assert_eq!(sent(&store, 2).await, Recorded::Unsolicited);
@@ -189,6 +190,27 @@ async fn returns_nobody_asked_for_drive_no_job_out() {
     let store = reopened(&options).await;
     assert_eq!(sent(&store, 5).await, Recorded::OverQuota);
     assert_eq!(sent(&store, 2).await, Recorded::Duplicate);
+}
+
+#[tokio::test]
+async fn returns_nobody_asked_for_of_one_minion_leave_room_for_others() {
+    let scene = scene();
+    let options = StoreOptions { unsolicited_bytes: 100_000, ..scene.options.clone() };
+    let store = Store::open(options.clone()).unwrap();
+    let sent = async |store: &Store, number: u64, id: &str, size| {
+        let ret = ret(&format!("{number:020}"), id, Value::Str("x".repeat(size)));
+        store.record(ret, false, false).await.unwrap()
+    };
+    for number in 0..3 {
+        assert_eq!(sent(&store, number, "a", 4_000).await, Recorded::Unsolicited);
+    }
+    assert_eq!(sent(&store, 4, "a", 4_000).await, Recorded::OverQuota);
+    assert_eq!(sent(&store, 4, "b", 40_000).await, Recorded::Unsolicited, "its first may be large");
+    assert_eq!(sent(&store, 5, "b", 1).await, Recorded::OverQuota);
+    drop(store);
+    let store = reopened(&options).await;
+    assert_eq!(sent(&store, 6, "a", 4_000).await, Recorded::OverQuota);
+    assert_eq!(sent(&store, 6, "c", 4_000).await, Recorded::Unsolicited);
 }
 
 #[tokio::test]

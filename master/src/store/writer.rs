@@ -16,6 +16,7 @@ use super::jobs::{self, JobRow, JobTables, Note, Recorded};
 use super::mine::Change;
 use super::minions::{GrainsRow, MinionTables};
 use super::slot::Slot;
+use super::unsolicited;
 use super::{StoreError, StoreOptions};
 
 /// Most writes of one commit: bounds how long the first of them waits.
@@ -305,7 +306,7 @@ impl<'a> Commit<'a> {
             _ => {
                 let today = self.shared.days.today((self.shared.options.now)())?;
                 self.touch(&today, false);
-                jobs::put_unsolicited(&self.shared.days, &today, ret, self.shared.options.unsolicited())
+                unsolicited::put(&self.shared.days, &today, ret, self.shared.options.unsolicited())
             }
         }
     }
