@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can not go on must fail")]
 
 mod archives;
+mod checksums;
 mod dig;
 mod disks;
 mod dnf;

@@ -81,19 +81,22 @@ impl State for Cached {
         if web::is_web(name) {
             return self.distant(look, environment);
         }
-        let check = Check {
-            name,
-            hash: Some(&self.source_hash).filter(|_| !name.starts_with("salt://")).map(String::as_str),
-            hash_name: self.source_hash_name.as_deref(),
-            skip: self.skip_verify,
-            verify_ssl: None,
-        };
+        // Checked here, where also a file of the tree must have the checksum.
+        let check = Check { name, skip: true, ..Check::default() };
         let fetched = source::fetch(look, &Value::from(name.as_str()), environment, &check)?.ok_or_else(failed)?;
+        let wanted = if self.skip_verify { None } else { self.announced(look, environment)? };
+        if let Some(wanted) = wanted.as_ref().filter(|wanted| !wanted.fits(&fetched.bytes)) {
+            let actual = hex_of_bytes(wanted.kind, &fetched.bytes).unwrap_or_default();
+            let what =
+                if name.starts_with("salt://") { "will not be cached:" } else { "is present on the minion, but" };
+            let why = format!("the hash ({actual}) does not match the specified hash ({})", wanted.hex);
+            return Err(Failure::new(format!("File {name} {what} {why}")));
+        }
         let spot = place(look, name, environment).ok_or_else(failed)?;
         let old = spot.below.open(&spot.name).and_then(|former| former.whole(source::MAX_FILE).ok());
         let did = Report::new(format!("File is cached to {}", spot.path.display()));
         if old.as_ref() == Some(&fetched.bytes) {
-            return Ok(Plan::Nothing(did));
+            return Ok(Plan::Nothing(wanted.map_or(did, |wanted| already(&spot.path, &wanted))));
         }
         let sum = |bytes: &[u8]| hex_of_bytes("sha256", bytes).map_or(Value::Null, Value::from);
         let hash: Map =
@@ -121,18 +124,26 @@ fn shown_sum(path: &Path, kind: &str) -> Value {
     sum.map_or(Value::Null, Value::from)
 }
 
+/// What is said of a copy that has the announced checksum.
+fn already(path: &Path, sum: &Checksum) -> Report {
+    Report::new(format!("File is already cached to {} with hash {}", path.display(), sum.hex))
+}
+
 impl Cached {
+    /// The checksum that the file must have, if one is announced.
+    fn announced(&self, look: &Look, environment: &str) -> Result<Option<Checksum>, Failure> {
+        if self.source_hash.is_empty() {
+            return Ok(None);
+        }
+        let names = [self.source_hash_name.as_deref().unwrap_or_default(), self.name.as_str()];
+        let found = anywhere::announced(look, &self.source_hash, environment, &names);
+        found.map(Some).map_err(|missing| Failure::new(missing.to_string()))
+    }
+
     /// The plan for a file of a web server: nothing is asked when the copy has the announced checksum.
     fn distant(&self, look: &Look, environment: &str) -> Result<Plan<Todo>, Failure> {
         let shown = without_account(&self.name);
-        let checksum = match self.source_hash.as_str() {
-            "" => None,
-            hash => {
-                let names = [self.source_hash_name.as_deref().unwrap_or_default(), self.name.as_str()];
-                let found = anywhere::announced(look, hash, environment, &names);
-                Some(found.map_err(|missing| Failure::new(missing.to_string()))?)
-            }
-        };
+        let checksum = self.announced(look, environment)?;
         if checksum.is_none() && !self.skip_verify && !self.use_etag {
             return Err(Failure::new(format!(
                 "Unable to verify upstream hash of source file {shown}, please set source_hash or set skip_verify or \
@@ -143,8 +154,7 @@ impl Cached {
         let path = path.ok_or_else(|| Failure::new(format!("{shown}: not an address of http or https")))?;
         let checksum = checksum.filter(|_| !self.skip_verify);
         if let Some(sum) = checksum.as_ref().filter(|sum| web::has(&path, sum)) {
-            let text = format!("File is already cached to {} with hash {}", path.display(), sum.hex);
-            return Ok(Plan::Nothing(Report::new(text)));
+            return Ok(Plan::Nothing(already(&path, sum)));
         }
         let mut would = Report::new(format!("File will be cached: {shown}"));
         if let Some(sum) = &checksum {
