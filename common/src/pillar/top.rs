@@ -73,8 +73,11 @@ impl Compiler<'_> {
                 };
                 let section = sections.entry(str_(&env)).or_default();
                 for (target, list) in targets {
-                    let (order, list) = entry(list);
-                    section.insert(str_(&target), (order, list));
+                    let Some(entry) = entry(list) else {
+                        self.faults.push(Fault::new(Problem::TopShape));
+                        return IndexMap::new();
+                    };
+                    section.insert(str_(&target), entry);
                 }
             }
         }
@@ -142,19 +145,21 @@ impl Compiler<'_> {
     }
 }
 
-/// Order and list of one target; a single name stands for a list of one.
-fn entry(list: Value) -> (i64, Vec<Value>) {
+/// Order and list of one target; a single name stands for a list of one, and of a mapping the keys count. `None` when it
+/// names nothing.
+fn entry(list: Value) -> Option<(i64, Vec<Value>)> {
     let list = match list {
         Value::List(items) => items,
         Value::Str(_) => vec![list],
-        _ => Vec::new(),
+        Value::Map(names) => names.into_iter().map(|(name, _)| name).collect(),
+        _ => return None,
     };
     let order = list.iter().filter_map(|item| item.get("order")).next_back().map_or(0, |order| match order {
         Value::Int(number) => *number,
         Value::Str(text) => text.trim().parse().unwrap_or(0),
         _ => 0,
     });
-    (order, list)
+    Some((order, list))
 }
 
 impl Matched {

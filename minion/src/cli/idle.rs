@@ -20,20 +20,35 @@ const LOOK: Duration = Duration::from_secs(10);
 /// A daemon that took less processor time than this between two looks did nothing but beat.
 const IDLE: Duration = Duration::from_millis(20);
 
-/// Lets pages go once after each time of work; never ends.
+/// Lets pages go when there is nothing to do and more of them are mapped than waiting needs; never ends.
 pub async fn run() {
-    let (mut before, mut worked) = (processor_time(), true);
+    let mut before = processor_time();
+    // What waiting needs is learned from the first idle look after pages were let go.
+    let mut needed = Some(0);
     loop {
         tokio::time::sleep(LOOK).await;
         let now = processor_time();
         let idle = now.saturating_sub(before) < IDLE;
         before = now;
-        if idle && worked {
-            let bytes = let_go();
-            tracing::debug!(bytes, "idle: pages of the program let go");
+        let mapped = mapped();
+        match needed {
+            _ if !idle => {}
+            None => needed = Some(mapped),
+            // Some more than at the first look is no work, but a beat that had not come by then.
+            Some(pages) if mapped > pages + pages / 8 => {
+                let bytes = let_go();
+                needed = None;
+                tracing::debug!(bytes, "idle: pages of the program let go");
+            }
+            Some(_) => {}
         }
-        worked = !idle;
     }
+}
+
+/// How many pages of files are mapped.
+fn mapped() -> usize {
+    let all = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    all.split(' ').nth(2).and_then(|pages| pages.parse().ok()).unwrap_or(0)
 }
 
 /// What all threads used since the start.
@@ -123,6 +138,7 @@ Private_Dirty:         0 kB
     #[test]
     fn a_program_goes_on_without_its_pages() {
         let text = "salt".repeat(1000);
+        assert!(mapped() > 100, "a program has pages");
         assert!(let_go() > 1 << 20, "nothing was let go");
         assert_eq!(text.to_uppercase(), "SALT".repeat(1000));
     }
