@@ -23,25 +23,41 @@ const IDLE: Duration = Duration::from_millis(20);
 /// Lets pages go when there is nothing to do and more of them are mapped than waiting needs; never ends.
 pub async fn run() {
     let mut before = processor_time();
-    // What waiting needs is learned from the first idle look after pages were let go.
-    let mut needed = Some(0);
+    let mut needs = Needs::default();
     loop {
         tokio::time::sleep(LOOK).await;
         let now = processor_time();
         let idle = now.saturating_sub(before) < IDLE;
         before = now;
-        let mapped = mapped();
-        match needed {
-            _ if !idle => {}
-            None => needed = Some(mapped),
-            // Some more than at the first look is no work, but a beat that had not come by then.
-            Some(pages) if mapped > pages + pages / 8 => {
-                let bytes = let_go();
-                needed = None;
-                tracing::debug!(bytes, "idle: pages of the program let go");
-            }
-            Some(_) => {}
+        if idle && !needs.are(mapped()) {
+            let bytes = let_go();
+            tracing::debug!(bytes, "idle: pages of the program let go");
         }
+    }
+}
+
+/// How many pages waiting needs: as many as came back twice after they were let go. Once is not enough, because a small job
+/// in between cannot be seen in the processor time.
+#[derive(Default)]
+struct Needs {
+    known: Option<usize>,
+    came_back: Option<usize>,
+}
+
+impl Needs {
+    /// True if no more pages are mapped than are needed; false if they shall be let go, and what is needed is learned anew.
+    fn are(&mut self, mapped: usize) -> bool {
+        let more = |than: usize, pages: usize| pages > than + than / 8;
+        match (self.known, self.came_back) {
+            (Some(known), _) if !more(known, mapped) => return true,
+            (None, Some(before)) if !more(before, mapped) && !more(mapped, before) => {
+                self.known = Some(mapped);
+                return true;
+            }
+            _ => {}
+        }
+        *self = Self { known: None, came_back: Some(mapped) };
+        false
     }
 }
 
@@ -133,6 +149,17 @@ Private_Dirty:         0 kB
     fn only_what_the_file_still_holds_is_let_go() {
         assert_eq!(unchanged(MAPS, Path::new("/bin/a b")), [0x1000..0x3000, 0x3000..0x5000]);
         assert!(unchanged(MAPS, Path::new("/bin/other")).is_empty());
+    }
+
+    #[test]
+    fn what_waiting_needs_is_what_comes_back_twice() {
+        let mut needs = Needs::default();
+        // The start, a job just after it, and then nothing but waiting.
+        let told: Vec<bool> = [4000, 2800, 2100, 2050, 2100, 2150].into_iter().map(|pages| needs.are(pages)).collect();
+        assert_eq!(told, [false, false, false, true, true, true]);
+        // A job.
+        let told: Vec<bool> = [2600, 2100, 2150, 2150].into_iter().map(|pages| needs.are(pages)).collect();
+        assert_eq!(told, [false, false, true, true]);
     }
 
     #[test]
